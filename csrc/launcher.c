@@ -1,0 +1,97 @@
+/* The launcher: the only machine code of ns's own. It knows no container; src/plan/ decides everything.
+ *
+ * Layout, mirrored by src/plan/encode.ts (all little-endian, a task is 8-byte aligned):
+ *   task: 128 bytes: cloneFlags, stack, pidfd, report, count, then 11 saved results, all 64 bits; the ops follow
+ *   op:    64 bytes: nr (32 bits); save, refs, flags, 0 (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
+ * An op is one system call. Bit j of refs makes arg[j] the number of a saved result; save (255: nowhere) keeps the
+ * result; an errno in fine is no failure; flag 1 ends the task quietly when the result is 0.
+ * The first failure is reported as two 32-bit numbers, the op's index and its errno.
+ *
+ * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
+ * mapped. scripts/build.ts refuses a launcher that is not position-independent.
+ */
+typedef long i64;
+typedef unsigned int u32;
+typedef unsigned char u8;
+
+struct op {
+    u32 nr;
+    u8 save, refs, flags, zero;
+    u8 fine[8];
+    i64 arg[6];
+};
+
+struct task {
+    i64 cloneFlags, stack, pidfd, report, count;
+    i64 saved[11];
+    struct op ops[1];
+};
+
+enum { STOP_AT_ZERO = 1, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
+
+i64 launcherBegin(void) { return 0; }
+
+#if defined(__x86_64__)
+enum { NR_write = 1, NR_rt_sigprocmask = 14, NR_exit_group = 231 };
+
+/* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
+static i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
+__asm__(".text\n"
+        "sys:\n mov %rdi,%rax\n mov %rsi,%rdi\n mov %rdx,%rsi\n mov %rcx,%rdx\n mov %r8,%r10\n mov %r9,%r8\n"
+        " mov 8(%rsp),%r9\n syscall\n ret\n");
+
+/* cloneOn(flags, stack, pidfd, body, argument): clone(2) onto a stack of its own, where the child runs body(argument) */
+static i64 cloneOn(i64 flags, i64 stack, i64 *pidfd, void *body, void *argument);
+__asm__(".text\n"
+        "cloneOn:\n sub $16,%rsi\n mov %rcx,(%rsi)\n mov %r8,8(%rsi)\n xor %r10d,%r10d\n xor %r8d,%r8d\n"
+        " mov $56,%eax\n syscall\n test %rax,%rax\n jnz 1f\n"
+        " xor %ebp,%ebp\n pop %rax\n pop %rdi\n call *%rax\n hlt\n"
+        "1: ret\n");
+#else
+#error "this architecture has no system call stub yet"
+#endif
+
+static i64 isFine(struct op *op, i64 errnum) {
+    i64 i;
+    for (i = 0; i < 8; i++)
+        if (op->fine[i] == errnum) return 1;
+    return 0;
+}
+
+/* Runs the ops in order; never returns. The child calls it on its own stack, in memory shared with the parent. */
+static void runTask(struct task *task) {
+    i64 i, j, arg[6], result;
+    u32 failure[2];
+    for (i = 0; i < task->count; i++) {
+        struct op *op = &task->ops[i];
+        for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? task->saved[op->arg[j]] : op->arg[j];
+        result = sys(op->nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+        if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
+            failure[0] = i;
+            failure[1] = -result;
+            if (task->report >= 0) sys(NR_write, task->report, (i64)failure, 8, 0, 0, 0);
+            sys(NR_exit_group, SETUP_FAILED, 0, 0, 0, 0, 0);
+        }
+        if (result == 0 && op->flags & STOP_AT_ZERO) break;
+        if (op->save != NOWHERE) task->saved[op->save] = result;
+    }
+    sys(NR_exit_group, 0, 0, 0, 0, 0, 0);
+}
+
+/* Starts a task; its process id, or -errno. No signal reaches the child before its own ops let it: the handlers it
+ * inherits belong to the parent's runtime. */
+static i64 start(struct task *task) {
+    i64 all = -1, before, pid;
+    sys(NR_rt_sigprocmask, 2, (i64)&all, (i64)&before, 8, 0, 0);
+    pid = cloneOn(task->cloneFlags, task->stack, &task->pidfd, (void *)runTask, task);
+    sys(NR_rt_sigprocmask, 2, (i64)&before, 0, 8, 0, 0);
+    return pid;
+}
+
+/* The one entry: any system call by its number, or, with number -1, the start of the task at address a. */
+i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
+    if (nr == -1) return start((struct task *)a);
+    return sys(nr, a, b, c, d, e, f);
+}
+
+i64 launcherEnd(void) { return 0; }

@@ -1,0 +1,42 @@
+/**
+ * Builds the single-file executable: `bun run build` a debug build, `bun run build --release` an optimised one, in a
+ * folder for each platform and build type (build/linux-x64-dbg/ns). The launcher is compiled here, once, and embedded.
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { version } from "../package.json";
+import { compileLauncher } from "../src/sys/compile.ts";
+
+const { values } = parseArgs({ options: { release: { type: "boolean", default: false } }, strict: true });
+const type = values.release ? "rel" : "dbg";
+const target = `${process.platform}-${process.arch}`;
+const root = join(import.meta.dir, "..");
+const folder = join(root, "build", `${target}-${type}`);
+const outfile = join(folder, "ns");
+
+const launcher = compileLauncher();
+mkdirSync(folder, { recursive: true });
+const result = await Bun.build({
+  entrypoints: [join(root, "src/cli/main.ts")],
+  compile: {
+    outfile,
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+    // without a "--" of our own, BUN_OPTIONS=--preload=x.ts would run a stranger's code
+    execArgv: ["--"],
+  },
+  define: {
+    NS_LAUNCHER: JSON.stringify([...launcher.code]),
+    NS_LAUNCHER_ENTRY: String(launcher.entry),
+    NS_BUILD: JSON.stringify({ version, type, target }),
+  },
+  format: "esm",
+  splitting: true,
+  minify: values.release,
+  bytecode: values.release,
+  sourcemap: "none",
+});
+for (const message of result.logs) console.error(message);
+if (!result.success) process.exit(1);
+console.log(`${outfile}: launcher ${launcher.code.length} bytes, sha256 ${new Bun.CryptoHasher("sha256").update(launcher.code).digest("hex").slice(0, 16)}`);

@@ -1,0 +1,31 @@
+/**
+ * Everything that ns itself says to a person: on standard error, through consola with a reporter of our own. consola's
+ * own would write progress to standard output, which is init's, and would leave a shared pipe in non-blocking mode.
+ * Loaded only when there is something to say.
+ */
+import { writeSync } from "node:fs";
+import { createConsola } from "consola/core";
+
+const STANDARD_ERROR = 2;
+
+const log = createConsola({
+  level: 999, // what is said is decided by the caller, not by CI, DEBUG or CONSOLA_LEVEL
+  throttle: 0,
+  reporters: [
+    {
+      log({ type, args }) {
+        const [text] = args as [string];
+        const prefix = type === "box" ? "note: " : "ns: ";
+        try {
+          writeSync(STANDARD_ERROR, `${prefix}${text}\n`);
+        } catch {
+          // a full disk or a closed descriptor must not change what ns does
+        }
+      },
+    },
+  ],
+});
+
+export const sayError = (text: string): void => log.error(text);
+export const sayNote = (text: string): void => log.box(text);
+export const sayProgress = (text: string): void => log.info(text);

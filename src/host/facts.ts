@@ -1,0 +1,89 @@
+/** What this host, this process and this kernel are like. Read once, before anything is decided. */
+import { type Facts, type Limit, NAMESPACES } from "../spec/spec.ts";
+import { bytesOf } from "../sys/bytes.ts";
+import { CLOSE_RANGE, O } from "../sys/constants.ts";
+import { errnoNumber } from "../sys/errno.ts";
+import { access, close, fileSystemOf, open, readFile } from "../sys/file.ts";
+import { call, placeString, reserve, scratch } from "../sys/kernel.ts";
+import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
+
+const CAP_SETGID = 6;
+const CAP_SETUID = 7;
+const CAP_SYS_ADMIN = 21;
+const TCGETS = 0x5401;
+const RAMFS_MAGIC = 0x858458f6;
+const TMPFS_MAGIC = 0x01021994;
+
+const text = (path: string): string => {
+  const content = readFile(path);
+  return typeof content === "string" ? content : "";
+};
+
+/** A call that cannot succeed tells by its error whether the kernel knows it; containers' filters say EPERM. */
+const known = (result: number): boolean =>
+  result !== -errnoNumber("ENOSYS") && result !== -errnoNumber("EPERM");
+
+function kernelFacts(): Facts["kernel"] {
+  return scratch(() => {
+    const empty = placeString("");
+    const nobody = 0xffffffff;
+    return {
+      mountDescriptors: known(call("open_tree", -1, empty, 0)),
+      closeRange: call("close_range", nobody, nobody, CLOSE_RANGE.CLOSE_RANGE_CLOEXEC) === 0,
+      openat2: known(call("openat2", -1, empty, empty, 0)),
+      pidfd: known(call("pidfd_open", 0, 0)) && known(call("pidfd_send_signal", -1, 0, 0)),
+    };
+  });
+}
+
+/** Is the root the kernel's first rootfs? Only its own kind can be, so that mountinfo is read only there. */
+function onRootfs(): boolean {
+  const root = open("/", O.O_PATH);
+  if (root < 0) return false;
+  const fileSystem = fileSystemOf(root);
+  close(root);
+  if (typeof fileSystem === "number") return false;
+  if (fileSystem.type !== RAMFS_MAGIC && fileSystem.type !== TMPFS_MAGIC) return false;
+  return parseMountinfo(text("/proc/self/mountinfo")).some((m) => m.point === "/" && m.type === "rootfs");
+}
+
+/**
+ * Bun raises its soft limit of open files to the hard one when it starts. The parent's soft limit is the best guess at
+ * what the caller had.
+ */
+function callersOpenFiles(status: string): Limit | null {
+  const own = openFilesLimit(text("/proc/self/limits"));
+  const parent = openFilesLimit(text(`/proc/${statusField(status, "PPid")}/limits`));
+  if (own === null || parent === null || own.soft !== own.hard || parent.soft >= own.soft) return null;
+  return { soft: parent.soft, hard: own.hard };
+}
+
+function terminalType(): string | null {
+  const isTerminal = scratch(() => call("ioctl", 0, TCGETS, reserve(64)) === 0);
+  const term = process.env.TERM ?? "";
+  return isTerminal && /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
+}
+
+/** Reads everything that plans and checks depend on. Needs /proc. */
+export function probe(): Facts {
+  const status = text("/proc/self/status");
+  const capabilities = new Set(bitsOf(statusField(status, "CapEff"), 0));
+  const [, uid] = statusField(status, "Uid").split("\t");
+  const [, gid] = statusField(status, "Gid").split("\t");
+  return {
+    pid: call("getpid"),
+    uid: Number(uid),
+    gid: Number(gid),
+    capabilities: {
+      sysAdmin: capabilities.has(CAP_SYS_ADMIN),
+      setUid: capabilities.has(CAP_SETUID),
+      setGid: capabilities.has(CAP_SETGID),
+    },
+    ignoredSignals: bitsOf(statusField(status, "SigIgn"), 1),
+    namespaces: new Set(NAMESPACES.filter((name) => access(`/proc/self/ns/${name}`, 0) === 0)),
+    kernel: kernelFacts(),
+    onRootfs: onRootfs(),
+    openFiles: callersOpenFiles(status),
+    term: terminalType(),
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * The whole life of the child before it is init: wait for the parent, become root, move into the new root, exec. The
+ * order is the security: read it from top to bottom.
+ */
+import type { Facts, Spec } from "../spec/spec.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import { CLONE, PR, SIGNALS } from "../sys/constants.ts";
+import { procMount } from "./mounts/proc.ts";
+import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
+import { loopbackUp } from "./network.ts";
+import type { Op } from "./op.ts";
+import { freshStart, initEnvironment } from "./process.ts";
+
+/** What the parent has opened or found for this run. */
+export interface ChildPlace {
+  /** both ends of the pipe that the parent opens the gate with */
+  readonly gate: readonly [number, number];
+  /** the pipe's end by which the parent's other helpers learn of its death */
+  readonly life: number;
+  /** NEWROOT's absolute path as it is now */
+  readonly rootPath: Bytes;
+  /** descriptors to close one by one where the kernel lacks close_range */
+  readonly inherited: readonly number[];
+}
+
+/** The child dies with its parent. Changing ids takes that back, so it is done again after it (prctl(2)). */
+const dieWithParent: Op = {
+  call: "prctl",
+  args: [PR.PR_SET_PDEATHSIG, SIGNALS.SIGKILL],
+  step: "die with the parent",
+};
+
+function waitForParent(place: ChildPlace): Op[] {
+  const step = "wait for the parent";
+  return [
+    // its own copies of the parent's ends would keep the pipes open after the parent's death
+    { call: "close", args: [place.gate[1]], step },
+    { call: "close", args: [place.life], step },
+    dieWithParent,
+    {
+      call: "read",
+      args: [place.gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
+      step,
+      stopAtZero: true,
+    },
+  ];
+}
+
+function becomeRoot(spec: Spec): Op[] {
+  const drop: Op = { call: "setgroups", args: [0, 0], step: "drop supplementary groups" };
+  return [
+    // in a user namespace setgroups(2) is denied; the parent has dropped its groups where it could
+    ...(spec.user === null ? [drop] : []),
+    { call: "setresgid", args: [0, 0, 0], step: "become gid 0" },
+    { call: "setresuid", args: [0, 0, 0], step: "become uid 0" },
+    dieWithParent,
+    // until the exec this is a copy of ns: nobody of the container's ids may look into it
+    { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
+  ];
+}
+
+function ownCgroupView(facts: Facts): Op[] {
+  if (!facts.namespaces.has("cgroup")) return [];
+  return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
+}
+
+/** All ops of the child, from the gate to the exec of init. */
+export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
+  return [
+    ...waitForParent(place),
+    ...becomeRoot(spec),
+    ...ownCgroupView(facts),
+    ...bindRoot(facts, place.rootPath),
+    ...pivotRoot(facts),
+    ...procMount(spec, facts),
+    ...leaveOldRoot(facts),
+    ...(spec.network ? loopbackUp() : []),
+    ...freshStart(facts, place.inherited),
+    {
+      call: "execve",
+      args: [
+        spec.init,
+        { strings: [spec.init, ...spec.args] },
+        { strings: initEnvironment(spec, facts) },
+      ],
+      step: "execute init",
+    },
+  ];
+}

@@ -1,0 +1,36 @@
+/**
+ * An op is one system call as data. Plans are lists of them, made by the pure functions in this folder, laid out for
+ * the launcher by encode.ts and printed by show.ts.
+ */
+import type { Call } from "../sys/abi.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import type { ErrnoName } from "../sys/errno.ts";
+
+/** Results that later ops use. The launcher has room for eleven in a task. */
+export type Slot = "root" | "proc" | "procTree" | "procContext" | "socket" | "null";
+
+export type Arg =
+  | number
+  /** a path or another string */
+  | Bytes
+  /** the result of an earlier op of the same task */
+  | { readonly slot: Slot }
+  /** a NULL-terminated list of strings, as execve(2) takes */
+  | { readonly strings: readonly Bytes[] }
+  /** memory that the kernel reads or writes, and what it holds in words */
+  | { readonly memory: Uint8Array; readonly means: string };
+
+export interface Op {
+  readonly call: Call;
+  readonly args: readonly Arg[];
+  /** what this step is for, as an error message or a progress line says it: "mount proc on /proc" */
+  readonly step: string;
+  /** keep the result under this name */
+  readonly save?: Slot;
+  /** errors that are no failure here */
+  readonly fine?: readonly ErrnoName[];
+  /** a result of 0 ends the task quietly: the other end of a pipe is gone */
+  readonly stopAtZero?: true;
+}
+
+export const slot = (name: Slot): Arg => ({ slot: name });

@@ -1,0 +1,51 @@
+/**
+ * The watcher: a helper process that sees ns die, whatever the cause, and takes the container down with it. The child's
+ * own parent-death signal is the first line, but an init can switch that off (prctl(2)); the watcher is out of its
+ * reach. It shares ns's memory and executes these ops from it, so what ns changes while it waits is done too.
+ */
+import { SIGNALS } from "../sys/constants.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import type { Op } from "./op.ts";
+
+const POLLIN = 1;
+
+/** Waits until the pipe's other end, which ns alone holds, is gone. */
+export function watchPlan(life: readonly [number, number], closing: readonly number[]): Op[] {
+  const step = "wait for the death of ns";
+  return [
+    // its own process group: what is sent to ns's whole group must not end the watcher first
+    { call: "setpgid", args: [0, 0], step },
+    ...[life[1], ...closing].map((fd): Op => ({ call: "close", args: [fd], step, fine: ["EBADF"] })),
+    { call: "read", args: [life[0], { memory: new Uint8Array(1), means: "" }, 1], step },
+  ];
+}
+
+/** Kills the container's init, and with it every process of its pid namespace, and waits until it is gone. */
+export function endInit(pidfd: number): Op[] {
+  const step = "kill the container";
+  const poll = new Uint8Array(8);
+  const view = new DataView(poll.buffer);
+  view.setInt32(0, pidfd, true);
+  view.setInt16(4, POLLIN, true);
+  return [
+    { call: "pidfd_send_signal", args: [pidfd, SIGNALS.SIGKILL, 0, 0], step, fine: ["ESRCH"] },
+    { call: "poll", args: [{ memory: poll, means: "[{init, POLLIN}]" }, 1, -1], step },
+  ];
+}
+
+/** Kills the pre script and what it started, if that is still in its process group. */
+export const endPre = (pid: number): Op => ({
+  call: "kill",
+  args: [-pid, SIGNALS.SIGKILL],
+  step: "kill the pre script",
+  fine: ["ESRCH"],
+});
+
+/** Removes the run's cgroup; what is in use goes with the next start. */
+export const endCgroup = (directories: readonly Bytes[]): Op[] =>
+  directories.map((path) => ({
+    call: "rmdir",
+    args: [path],
+    step: `remove the cgroup ${path}`,
+    fine: ["ENOENT", "EBUSY", "ENOTEMPTY"],
+  }));

@@ -1,0 +1,113 @@
+/**
+ * Everything that can be known to fail before a process is started. Each problem is one NsError with what to do about it.
+ */
+import { inspectProgram, type Problem } from "../host/program.ts";
+import { namespacesOf } from "../plan/namespaces.ts";
+import { EXIT, NsError } from "../spec/error.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
+import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { errnoText } from "../sys/errno.ts";
+import { access, close, open, readFile, statusOf } from "../sys/file.ts";
+
+const EXECUTE = 1;
+
+/** A kernel switch's value, or "" where the kernel does not have it. */
+export type ReadSwitch = (path: string) => string;
+
+export const readSwitch: ReadSwitch = (path) => {
+  const content = readFile(path);
+  return typeof content === "string" ? content.trim() : "";
+};
+
+/** Why this caller cannot make a user namespace, as far as the kernel's switches tell. */
+export function userNamespaceProblem(facts: Facts, read: ReadSwitch = readSwitch): NsError | null {
+  const refuse = (why: string, note: string) => new NsError(`cannot make a user namespace: ${why}`, { note });
+  if (read("/proc/sys/user/max_user_namespaces") === "0")
+    return refuse("user.max_user_namespaces is 0", "allow them: sysctl -w user.max_user_namespaces=10000");
+  if (facts.capabilities.sysAdmin) return null;
+  if (read("/proc/sys/kernel/unprivileged_userns_clone") === "0")
+    return refuse(
+      "kernel.unprivileged_userns_clone is 0",
+      "allow them for everybody: sysctl -w kernel.unprivileged_userns_clone=1",
+    );
+  if (
+    read("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") === "1" &&
+    read("/proc/self/attr/current").startsWith("unconfined")
+  )
+    return refuse(
+      "kernel.apparmor_restrict_unprivileged_userns is 1",
+      "give ns an AppArmor profile with the rule 'userns,', or: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+    );
+  return null;
+}
+
+function checkPrivileges(spec: Spec, facts: Facts): void {
+  for (const name of namespacesOf(spec, facts))
+    if (!facts.namespaces.has(name))
+      throw new NsError(`this kernel has no ${name} namespaces`, {
+        note: `it was built without CONFIG_${name === "mnt" ? "NAMESPACES" : name.toUpperCase()}_NS`,
+      });
+  if (spec.user === null) {
+    if (facts.capabilities.sysAdmin) return;
+    throw new NsError("only root may start a container without --user", {
+      note: "as an ordinary user: ns -u PRE NEWROOT INIT $(id -u) $(id -g)",
+    });
+  }
+  const problem = userNamespaceProblem(facts);
+  if (problem !== null) throw problem;
+  const foreign = (name: string, id: number, own: number, allowed: boolean): void => {
+    if (allowed || id === own) return;
+    throw new NsError(`${name} ${id} is not yours: an ordinary user can only give the container ${own}`, {
+      note: "use $(id -u) $(id -g) for UID and GID",
+    });
+  };
+  foreign("UID", spec.user.uid, facts.uid, facts.capabilities.setUid);
+  foreign("GID", spec.user.gid, facts.gid, facts.capabilities.setGid);
+}
+
+function checkPre(pre: Bytes): void {
+  const refuse = (why: string, note?: string) => new NsError(`the pre script ${show(pre)} ${why}`, { note });
+  const fd = open(pre, O.O_PATH);
+  if (fd < 0) throw refuse(`cannot be used: ${errnoText(-fd)}`);
+  const status = statusOf(fd);
+  close(fd);
+  if (typeof status === "number") throw refuse(`cannot be used: ${errnoText(-status)}`);
+  if ((status.mode & S_IFMT) === S_IFDIR) throw refuse("is a directory");
+  if ((status.mode & S_IFMT) !== S_IFREG) throw refuse("is not a regular file");
+  if (access(pre, EXECUTE) === 0) return;
+  if ((status.mode & 0o111) === 0) throw refuse("is not executable", `chmod +x ${show(pre)}`);
+  throw refuse("may not be executed by you, or is on a file system mounted noexec");
+}
+
+function openRoot(root: Bytes): number {
+  const fd = open(root, O.O_PATH | O.O_DIRECTORY);
+  if (fd < 0) throw new NsError(`cannot use the root ${show(root)}: ${errnoText(-fd)}`, { errno: -fd });
+  const searched = access(root, EXECUTE);
+  if (searched === 0) return fd;
+  close(fd);
+  throw new NsError(`cannot enter the root ${show(root)}: ${errnoText(-searched)}`, { errno: -searched });
+}
+
+/** An error about init: 127 when it is not there, 126 when it cannot be executed. */
+export function initError(spec: Spec, problem: Problem): NsError {
+  return new NsError(`init ${show(spec.init)} in ${show(spec.root)} ${problem.text}`, {
+    note: problem.note,
+    status: problem.missing ? EXIT.notFound : EXIT.cannotExecute,
+  });
+}
+
+/**
+ * Checks the run against this host.
+ * @returns a descriptor of NEWROOT, the very directory that was checked
+ * @throws NsError for the first thing that cannot work
+ */
+export function check(spec: Spec, facts: Facts): number {
+  checkPrivileges(spec, facts);
+  if (spec.pre !== null) checkPre(spec.pre);
+  const root = openRoot(spec.root);
+  const problem = inspectProgram(root, spec.init);
+  if (problem === null) return root;
+  close(root);
+  throw initError(spec, problem);
+}

@@ -1,0 +1,75 @@
+/** Turns a failed step into words: what ns was doing, why the kernel refused, and what a person can do about it. */
+import { explainFormat, inspectProgram } from "../host/program.ts";
+import { namespacesOf } from "../plan/namespaces.ts";
+import type { Op } from "../plan/op.ts";
+import { EXIT, NsError } from "../spec/error.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
+import { type ErrnoName, errnoName, errnoText } from "../sys/errno.ts";
+import { initError, userNamespaceProblem } from "./check.ts";
+
+/** (step of the plan, errno) -> what to do. The first that fits is taken. */
+const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
+  [/^open the directory \/proc/, ["ENOTDIR", "ELOOP"], "/proc in the root is not a directory: ns mounts on nothing else"],
+  [/^mount proc/, ["EPERM"], "the /proc that ns itself runs in is covered in part (a container?): mount it whole there"],
+  [/^make the directory \/proc/, ["EROFS", "EACCES"], "the root has no directory /proc and cannot be written: make one in it"],
+  [/^pivot into the root/, ["EINVAL"], "ns runs in a chroot: its own root directory has to be a mount point"],
+  [/^(bind|mount) the root/, ["EINVAL"], "something is mounted below the root that this user may not carry along"],
+  [/^become uid 0/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
+  [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
+  [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
+];
+
+const noteFor = (step: string, errno: number): string | undefined => {
+  const name = errnoName(errno);
+  return name === undefined
+    ? undefined
+    : NOTES.find(([pattern, errors]) => pattern.test(step) && errors.includes(name))?.[2];
+};
+
+/** clone(2) itself failed. */
+export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
+  const name = errnoName(errno);
+  const kinds = namespacesOf(spec, facts).join(", ");
+  if (spec.user !== null && (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")) {
+    const problem = userNamespaceProblem(facts);
+    if (problem !== null) return problem;
+  }
+  const notes: Partial<Record<ErrnoName, string>> = {
+    EPERM: "ns may be confined here (a chroot, a container, seccomp, AppArmor or SELinux)",
+    ENOSPC: "a limit in /proc/sys/user is reached, or namespaces are nested too deep",
+    EAGAIN: "the limit of processes is reached (ulimit -u, the cgroup's pids.max)",
+  };
+  return new NsError(`cannot make the namespaces ${kinds}: ${errnoText(errno)}`, {
+    errno,
+    note: name === undefined ? undefined : notes[name],
+  });
+}
+
+/** An op of the child failed. */
+export function childError(spec: Spec, op: Op, errno: number, root: number): NsError {
+  if (op.call !== "execve")
+    return new NsError(`cannot ${op.step}: ${errnoText(errno)}`, { errno, note: noteFor(op.step, errno) });
+  const problem =
+    errnoName(errno) === "ENOEXEC" ? explainFormat(root, spec.init) : inspectProgram(root, spec.init);
+  if (problem !== null) return initError(spec, problem);
+  const missing = errnoName(errno) === "ENOENT";
+  return new NsError(`cannot execute init ${show(spec.init)} in ${show(spec.root)}: ${errnoText(errno)}`, {
+    errno,
+    status: missing ? EXIT.notFound : EXIT.cannotExecute,
+    note:
+      errnoName(errno) === "EACCES" && spec.user !== null
+        ? `as uid ${spec.user.uid} and gid ${spec.user.gid} the container may not read or enter something on the way to it`
+        : undefined,
+  });
+}
+
+/** An op of the pre script's task failed. */
+export function preError(pre: Bytes, op: Op, errno: number): NsError {
+  if (op.call !== "execve") return new NsError(`cannot ${op.step}: ${errnoText(errno)}`, { errno });
+  const interpreter = errnoName(errno) === "ENOENT";
+  return new NsError(
+    `cannot execute the pre script ${show(pre)}: ${interpreter ? "its interpreter is missing" : errnoText(errno)}`,
+    { errno, note: interpreter ? "see the #! line of the script" : undefined },
+  );
+}

@@ -1,0 +1,60 @@
+/** The whole plan of a run as text, one system call a line, without running it: `--dry-run`. */
+import { memorySettings } from "../host/cgroup/controllers/memory.ts";
+import { memoryLocation } from "../host/cgroup/cgroup.ts";
+import { probe } from "../host/facts.ts";
+import { idMaps } from "../host/idmap.ts";
+import { childPlan } from "../plan/child.ts";
+import { cloneFlags } from "../plan/namespaces.ts";
+import { prePlan } from "../plan/pre.ts";
+import { showClone, showOp } from "../plan/show.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { quote } from "../sys/bytes.ts";
+
+export interface PlanLine {
+  /** who makes the call */
+  readonly who: "ns" | "init" | "pre";
+  readonly call: string;
+}
+
+// the numbers that a run's descriptors happen to have do not matter to a reader
+const PLACE = { gate: [3, 4], life: 6, rootPath: "NEWROOT", inherited: [] } as const;
+
+const path = (spec: Spec): string | null => {
+  if (spec.memory === null) return null;
+  return `${memoryLocation()?.own ?? "CGROUP"}/ns/RUN`;
+};
+
+const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
+
+/** What `start()` would do for this spec on a host with these facts. Starts nothing and changes nothing. */
+export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
+  const lines: PlanLine[] = [];
+  const add = (who: PlanLine["who"], calls: readonly string[]): void => {
+    for (const call of calls) lines.push({ who, call });
+  };
+  const ops = childPlan(spec, facts, PLACE);
+  const gate = ops.findIndex((op) => op.stopAtZero) + 1;
+  const cgroup = path(spec);
+
+  add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
+  if (cgroup !== null && spec.memory !== null) {
+    const settings = memorySettings(memoryLocation()?.version ?? 2, spec.memory);
+    add("ns", [`mkdir(${quote(cgroup)}, 0755)`]);
+    add(
+      "ns",
+      settings.map(({ file, value }) => write(`${cgroup}/${file}`, value)),
+    );
+  }
+  add("ns", [`${showClone(cloneFlags(spec, facts))} = PID`, 'chdir("/")']);
+  add("init", ops.slice(0, gate).map(showOp));
+  if (spec.user !== null)
+    add(
+      "ns",
+      idMaps("PID", spec.user.uid, spec.user.gid).map((map) => write(map.path, map.content)),
+    );
+  if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
+  if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", []).map(showOp));
+  add("ns", ['write(gate, "g", 1)']);
+  add("init", ops.slice(gate).map(showOp));
+  return lines;
+}

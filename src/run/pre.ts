@@ -1,0 +1,47 @@
+/** Runs the pre script in the parent's context while the child waits. */
+import type { Op } from "../plan/op.ts";
+import { prePlan } from "../plan/pre.ts";
+import { NsError } from "../spec/error.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
+import { CLONE, SIGNALS, signalName } from "../sys/constants.ts";
+import { errnoText } from "../sys/errno.ts";
+import { call } from "../sys/kernel.ts";
+import { preError } from "./failure.ts";
+import type { Listener } from "./listen.ts";
+import { awaitReport, startReported } from "./task.ts";
+
+export interface PreRun {
+  readonly spec: Spec;
+  readonly facts: Facts;
+  readonly pre: Bytes;
+  /** init's process id */
+  readonly child: number;
+  readonly inherited: readonly number[];
+  readonly listener: Listener;
+  /** told the script's process id when it runs, and null when it is over */
+  readonly onProcess: (pid: number | null) => void;
+}
+
+/**
+ * Runs the script to its end. Signals that ns gets meanwhile go to the script's process group.
+ * @throws NsError when it cannot be executed or does not exit with status 0
+ */
+export async function runPre(run: PreRun): Promise<void> {
+  const { spec, facts, pre, listener } = run;
+  const ops: Op[] = prePlan(spec, facts, pre, run.child, run.inherited);
+  const started = startReported(ops, CLONE.CLONE_VM);
+  if (typeof started === "number")
+    throw new NsError(`cannot start the pre script ${show(pre)}: ${errnoText(-started)}`, { errno: -started });
+  run.onProcess(started.pid);
+  listener.onSignal = (signal) => call("kill", -started.pid, signal);
+  if (listener.stopped !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
+  const failure = await awaitReport(started);
+  const ending = await listener.waitFor(started.pid);
+  listener.onSignal = () => {};
+  run.onProcess(null);
+  if (failure !== null) throw preError(pre, ops[failure.op]!, failure.errno);
+  if (listener.stopped !== null || ("exited" in ending && ending.exited === 0)) return;
+  const how = "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;
+  throw new NsError(`the pre script ${show(pre)} ${how}: the container was not started`);
+}

@@ -1,0 +1,146 @@
+/** One container from its start to its end. `start()` reads as the sequence of events. */
+import {
+  type Cgroup,
+  createCgroup,
+  directoriesOf,
+  joinCgroup,
+  outOfMemoryKills,
+  removeCgroup,
+} from "../host/cgroup/cgroup.ts";
+import { probe } from "../host/facts.ts";
+import { idMaps, writeIdMaps } from "../host/idmap.ts";
+import { childPlan } from "../plan/child.ts";
+import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
+import { showOp } from "../plan/show.ts";
+import { NsError } from "../spec/error.ts";
+import { showSize } from "../spec/size.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { show } from "../sys/bytes.ts";
+import { SIGNALS, signalName } from "../sys/constants.ts";
+import { close, list, workingDirectory, write } from "../sys/file.ts";
+import { call, placeString, scratch } from "../sys/kernel.ts";
+import { check } from "./check.ts";
+import { childError, cloneError } from "./failure.ts";
+import { type Listener, listen } from "./listen.ts";
+import { runPre } from "./pre.ts";
+import { awaitReport, type Ending, makePipe, reapNow, type Started, startReported, statusOf } from "./task.ts";
+import { makeLife, startWatcher, type Watcher } from "./watcher.ts";
+
+export interface Outcome {
+  /** init's exit status, or 128 plus the signal that ended it */
+  readonly status: number;
+  /** why init was killed, when it was the memory limit */
+  readonly cause: string | null;
+}
+
+/** Told one line a step, for -v. */
+export type Progress = (line: string) => void;
+
+/** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
+function inheritedDescriptors(facts: Facts): number[] {
+  if (facts.kernel.closeRange) return [];
+  const entries = list("/proc/self/fd");
+  return typeof entries === "number" ? [] : entries.map(({ name }) => Number(name)).filter((fd) => fd > 2);
+}
+
+const stopIfAsked = (listener: Listener): void => {
+  if (listener.stopped === null) return;
+  throw new NsError(`stopped by ${listener.stopped} before init was started`, {
+    status: 128 + SIGNALS[listener.stopped],
+  });
+};
+
+function causeOf(spec: Spec, ending: Ending, cgroup: Cgroup | null): string | null {
+  if (cgroup === null || spec.memory === null) return null;
+  if (!("signal" in ending) || ending.signal !== SIGNALS.SIGKILL || outOfMemoryKills(cgroup) === 0) return null;
+  return `init was killed: out of its ${showSize(spec.memory)} memory limit`;
+}
+
+/**
+ * Runs a container until its init has ended, and leaves nothing behind.
+ * @throws NsError when init could not be started; nothing of the container is left then either
+ */
+export async function start(spec: Spec, progress: Progress | null = null): Promise<Outcome> {
+  const say: Progress = progress ?? (() => {});
+  const facts = probe();
+  const root = check(spec, facts);
+  const listener = listen(facts.ignoredSignals);
+  let cgroup: Cgroup | null = null;
+  let child: Started | null = null;
+  let watcher: Watcher | null = null;
+  let preProcess: number | null = null;
+  try {
+    if (spec.memory !== null) {
+      cgroup = createCgroup(spec.memory, facts);
+      say(`cgroup: ${cgroup.directory}, memory ${showSize(spec.memory)}`);
+    }
+    // the clone carries the working directory, and only that, into the new mount namespace
+    call("fchdir", root);
+    const path = workingDirectory();
+    const inherited = inheritedDescriptors(facts);
+    if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
+    const gate = makePipe("to the child");
+    const life = makeLife();
+    const ops = childPlan(spec, facts, {
+      gate,
+      life: life[1],
+      rootPath: typeof path === "string" ? path : spec.root,
+      inherited,
+    });
+    say(`namespaces: ${namespacesOf(spec, facts).join(" ")}`);
+    const started = startReported(ops, cloneFlags(spec, facts));
+    scratch(() => call("chdir", placeString("/")));
+    if (typeof started === "number") throw cloneError(spec, facts, -started);
+    child = started;
+    close(gate[0]);
+    say(`child: process ${child.pid}`);
+    const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
+    watcher = startWatcher(life, pidfd, cgroup === null ? [] : directoriesOf(cgroup), [gate[1], root, child.report]);
+
+    if (spec.user !== null) {
+      const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
+      for (const { path: file, content } of maps) say(`map: write '${content}' to ${file}`);
+      writeIdMaps(maps);
+    }
+    if (cgroup !== null) joinCgroup(cgroup, child.pid, facts.uid);
+    stopIfAsked(listener);
+    if (spec.pre !== null) {
+      say(`pre script: ${show(spec.pre)} ${child.pid}`);
+      const { pre } = spec;
+      await runPre({
+        ...{ spec, facts, pre, child: child.pid, inherited, listener },
+        onProcess: (pid) => {
+          preProcess = pid;
+          watcher?.watchPre(pid);
+        },
+      });
+      stopIfAsked(listener);
+      say("pre script: exited with status 0");
+    }
+
+    for (const op of ops) say(`op: ${showOp(op)}`);
+    write(gate[1], "g");
+    close(gate[1]);
+    const failure = await awaitReport(child);
+    if (failure !== null) throw childError(spec, ops[failure.op]!, failure.errno, root);
+    say(`init: ${show(spec.init)} runs as process ${child.pid}`);
+    const { pid } = child;
+    listener.onSignal = (signal) => call("kill", pid, signal);
+    const ending = await listener.waitFor(pid);
+    listener.onSignal = () => {};
+    child = null;
+    say("exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`);
+    return { status: statusOf(ending), cause: causeOf(spec, ending, cgroup) };
+  } finally {
+    if (preProcess !== null) call("kill", -preProcess, SIGNALS.SIGKILL);
+    if (child !== null) {
+      call("kill", child.pid, SIGNALS.SIGKILL);
+      reapNow(child.pid);
+    }
+    watcher?.dismiss();
+    if (cgroup !== null && !removeCgroup(cgroup, facts))
+      say(`cgroup: ${cgroup.directory} is still in use; the next start removes it`);
+    close(root);
+    listener.close();
+  }
+}

@@ -1,0 +1,88 @@
+/** Starts tasks of ops as processes and learns how they fare. The bridge from plans to the launcher. */
+import { encodeTask, type Task } from "../plan/encode.ts";
+import type { Op } from "../plan/op.ts";
+import { NsError } from "../spec/error.ts";
+import { WNOHANG } from "../sys/constants.ts";
+import { errnoNumber, errnoText } from "../sys/errno.ts";
+import { close, pipe } from "../sys/file.ts";
+import { call, getI32, getU32, putI64, reserve, scratch, startTask } from "../sys/kernel.ts";
+
+const POLLIN = 1;
+
+/** How a process ended. */
+export type Ending = { readonly exited: number } | { readonly signal: number };
+
+/** The exit status that ns passes on: the process's own, or 128 plus the signal. */
+export const statusOf = (ending: Ending): number =>
+  "exited" in ending ? ending.exited : 128 + ending.signal;
+
+export interface Started {
+  readonly pid: number;
+  readonly task: Task;
+  /** the pipe's end on which a failing op is reported; end of file means that the exec has happened */
+  readonly report: number;
+}
+
+/** A pipe, or an NsError that says which. */
+export function makePipe(purpose: string): [number, number] {
+  const ends = pipe();
+  if (typeof ends === "number")
+    throw new NsError(`cannot make a pipe ${purpose}: ${errnoText(-ends)}`, { errno: -ends });
+  return ends;
+}
+
+/**
+ * Starts a process that runs the ops and whose first failure is reported.
+ * @returns what was started, or -errno of clone(2)
+ */
+export function startReported(ops: readonly Op[], flags: number): Started | number {
+  const [report, reportChild] = makePipe("to the child");
+  const task = encodeTask(ops, { flags, report: reportChild });
+  const pid = startTask(task.address);
+  close(reportChild);
+  if (pid > 0) return { pid, task, report };
+  close(report);
+  return pid;
+}
+
+/** Lets pending JavaScript events (signals) be handled. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Waits until the started process has executed its program or has failed.
+ * @returns null for success, else the index of the failing op and its errno
+ */
+export async function awaitReport(started: Started): Promise<{ op: number; errno: number } | null> {
+  const readable = (): boolean =>
+    scratch(() => {
+      const fds = reserve(8);
+      putI64(fds, started.report + POLLIN * 2 ** 32);
+      return call("poll", fds, 1, 100) !== 0;
+    });
+  while (!readable()) await turn();
+  const result = scratch(() => {
+    const failure = reserve(8);
+    const n = call("read", started.report, failure, 8);
+    return n === 8 ? { op: getU32(failure), errno: getU32(failure + 4) } : null;
+  });
+  close(started.report);
+  return result;
+}
+
+/** Reaps the process if it has ended; null while it runs. */
+export function reap(pid: number): Ending | null {
+  return scratch(() => {
+    const status = reserve(4);
+    const reaped = call("wait4", pid, status, WNOHANG, 0);
+    if (reaped === -errnoNumber("ECHILD")) return { exited: 125 };
+    if (reaped !== pid) return null;
+    const raw = getI32(status);
+    const signal = raw & 127;
+    return signal === 0 ? { exited: (raw >> 8) & 255 } : { signal };
+  });
+}
+
+/** Reaps a process that is as good as dead. */
+export function reapNow(pid: number): void {
+  scratch(() => call("wait4", pid, reserve(4), 0, 0));
+}

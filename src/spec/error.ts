@@ -1,0 +1,32 @@
+/**
+ * The one error of ns. Every layer throws it with words for a person: what failed, on which path, why, and where one can
+ * act, what to do. Only the command line prints it.
+ */
+export const EXIT = { usage: 2, failed: 125, cannotExecute: 126, notFound: 127 } as const;
+
+export interface ErrorDetails {
+  /** what a person can do about it */
+  note?: string | undefined;
+  /** the exit status that ns ends with; 125 (ns itself failed) when not given */
+  status?: number;
+  /** the system's reason, when there is one */
+  errno?: number;
+}
+
+export class NsError extends Error {
+  override readonly name = "NsError";
+  readonly note: string | undefined;
+  readonly status: number;
+  readonly errno: number | undefined;
+
+  constructor(text: string, details: ErrorDetails = {}) {
+    super(text);
+    this.note = details.note;
+    this.status = details.status ?? EXIT.failed;
+    this.errno = details.errno;
+  }
+}
+
+/** An error in what the user typed: exit status 2. */
+export const usageError = (text: string, note?: string): NsError =>
+  new NsError(text, { note, status: EXIT.usage });

@@ -1,0 +1,62 @@
+/**
+ * What the user wants, as validated data (Spec), and what the host is like (Facts). cli/ or a program makes the one,
+ * host/facts.ts the other; plan/ makes system calls out of the two.
+ */
+import type { Bytes } from "../sys/bytes.ts";
+
+export interface Spec {
+  /** script that the parent runs before init starts; absolute */
+  readonly pre: Bytes | null;
+  /** directory that holds the root file system; relative to the working directory or absolute */
+  readonly root: Bytes;
+  /** path of the init inside the root; absolute */
+  readonly init: Bytes;
+  /** what follows the path in init's argument list */
+  readonly args: readonly Bytes[];
+  /** the ids outside that 0 inside stands for; null: no user namespace */
+  readonly user: { readonly uid: number; readonly gid: number } | null;
+  /** a network namespace of its own */
+  readonly network: boolean;
+  /** limit in bytes; null: none */
+  readonly memory: bigint | null;
+  /** a debug build tells pre.sh and init so by DEBUG=1 */
+  readonly debug: boolean;
+}
+
+export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "user"] as const;
+export type Namespace = (typeof NAMESPACES)[number];
+
+export interface Limit {
+  readonly soft: bigint;
+  readonly hard: bigint;
+}
+
+export interface Facts {
+  /** this process, and its effective ids */
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** effective capabilities that matter to ns */
+  readonly capabilities: { readonly sysAdmin: boolean; readonly setUid: boolean; readonly setGid: boolean };
+  /** numbers of the signals that this process ignores: a child would go on ignoring them */
+  readonly ignoredSignals: readonly number[];
+  /** the kinds of namespaces that this kernel has */
+  readonly namespaces: ReadonlySet<Namespace>;
+  /** which newer system calls work here */
+  readonly kernel: {
+    /** open_tree, move_mount, fsopen and so on (Linux 5.2) */
+    readonly mountDescriptors: boolean;
+    /** close_range with CLOSE_RANGE_CLOEXEC (Linux 5.11) */
+    readonly closeRange: boolean;
+    /** openat2 (Linux 5.6) */
+    readonly openat2: boolean;
+    /** pidfd_open and pidfd_send_signal (Linux 5.3) */
+    readonly pidfd: boolean;
+  };
+  /** the root is the kernel's first rootfs, an initramfs: pivot_root(2) does not work there */
+  readonly onRootfs: boolean;
+  /** the limit of open files that the caller had; null: this process's own is the caller's */
+  readonly openFiles: Limit | null;
+  /** TERM, when standard input is a terminal */
+  readonly term: Bytes | null;
+}

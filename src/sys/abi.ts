@@ -1,0 +1,64 @@
+/**
+ * System call numbers by architecture (arch/x86/entry/syscalls/syscall_64.tbl). A new architecture is a new column here
+ * and a stub in csrc/launcher.c.
+ */
+const x64 = {
+  read: 0,
+  write: 1,
+  close: 3,
+  poll: 7,
+  mmap: 9,
+  mprotect: 10,
+  rt_sigaction: 13,
+  rt_sigprocmask: 14,
+  ioctl: 16,
+  dup2: 33,
+  getpid: 39,
+  socket: 41,
+  execve: 59,
+  wait4: 61,
+  kill: 62,
+  flock: 73,
+  getcwd: 79,
+  chdir: 80,
+  fchdir: 81,
+  mkdir: 83,
+  rmdir: 84,
+  umask: 95,
+  setpgid: 109,
+  setgroups: 116,
+  setresuid: 117,
+  setresgid: 119,
+  pivot_root: 155,
+  prctl: 157,
+  chroot: 161,
+  mount: 165,
+  umount2: 166,
+  getdents64: 217,
+  openat: 257,
+  readlinkat: 267,
+  faccessat: 269,
+  fstatfs: 138,
+  unshare: 272,
+  pipe2: 293,
+  prlimit64: 302,
+  statfs: 137,
+  statx: 332,
+  pidfd_send_signal: 424,
+  open_tree: 428,
+  move_mount: 429,
+  fsopen: 430,
+  fsconfig: 431,
+  fsmount: 432,
+  pidfd_open: 434,
+  close_range: 436,
+  openat2: 437,
+  faccessat2: 439,
+} as const;
+
+export type Call = keyof typeof x64;
+
+/** The number of a system call on the architecture that ns runs on. */
+export function callNumber(call: Call): number {
+  return x64[call];
+}

@@ -1,0 +1,43 @@
+/**
+ * Compiles csrc/launcher.c with bun:ffi's TinyCC and takes the machine code out of its memory. Called when ns is built
+ * (scripts/build.ts embeds the result) and when ns runs from its sources; a built executable never compiles anything.
+ */
+import { cc, type Pointer, toArrayBuffer } from "bun:ffi";
+import { join } from "node:path";
+
+export interface Launcher {
+  /** machine code that runs at any address */
+  code: Uint8Array;
+  /** where in it the entry, launcher(nr, a..f), begins */
+  entry: number;
+}
+
+const MAX_SIZE = 8192;
+const source = join(import.meta.dir, "../../csrc/launcher.c");
+
+function compileOnce(): Launcher {
+  const nothing = { args: [], returns: "i64" } as const;
+  const { symbols } = cc({
+    source,
+    flags: ["-nostdlib", "-nostdinc"],
+    symbols: { launcherBegin: nothing, launcher: nothing, launcherEnd: nothing },
+  });
+  const address = (name: keyof typeof symbols): number => Number((symbols[name] as unknown as { ptr: number }).ptr);
+  const begin = address("launcherBegin");
+  const size = address("launcherEnd") - begin;
+  const code = new Uint8Array(toArrayBuffer(begin as Pointer, 0, size)).slice();
+  return { code, entry: address("launcher") - begin };
+}
+
+/**
+ * The launcher's machine code for this architecture.
+ * @throws Error when it depends on the address it was compiled at, or is too big to be the small thing it should be
+ */
+export function compileLauncher(): Launcher {
+  const first = compileOnce();
+  const second = compileOnce();
+  if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
+    throw new Error("csrc/launcher.c is not position-independent: two compilations differ");
+  if (first.code.length > MAX_SIZE) throw new Error(`csrc/launcher.c: ${first.code.length} bytes of code`);
+  return first;
+}

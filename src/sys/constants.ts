@@ -1,0 +1,95 @@
+/**
+ * Flag and command values of the kernel's interface, by their own names (include/uapi/linux). They are the same on
+ * every architecture that ns knows. Plans are written with them and --dry-run reads them back.
+ */
+export const AT_FDCWD = -100;
+export const AT_EMPTY_PATH = 0x1000;
+
+export const CLONE = {
+  CLONE_VM: 0x100,
+  CLONE_PIDFD: 0x1000,
+  CLONE_NEWNS: 0x20000,
+  CLONE_NEWCGROUP: 0x2000000,
+  CLONE_NEWUTS: 0x4000000,
+  CLONE_NEWIPC: 0x8000000,
+  CLONE_NEWUSER: 0x10000000,
+  CLONE_NEWPID: 0x20000000,
+  CLONE_NEWNET: 0x40000000,
+} as const;
+
+export const MS = {
+  MS_RDONLY: 1,
+  MS_NOSUID: 2,
+  MS_NODEV: 4,
+  MS_NOEXEC: 8,
+  MS_REMOUNT: 0x20,
+  MS_BIND: 0x1000,
+  MS_MOVE: 0x2000,
+  MS_REC: 0x4000,
+  MS_PRIVATE: 0x40000,
+} as const;
+
+export const MNT = { MNT_DETACH: 2 } as const;
+export const MOUNT_ATTR = { MOUNT_ATTR_NOSUID: 2, MOUNT_ATTR_NODEV: 4, MOUNT_ATTR_NOEXEC: 8 } as const;
+export const OPEN_TREE = {
+  OPEN_TREE_CLONE: 1,
+  AT_RECURSIVE: 0x8000,
+  OPEN_TREE_CLOEXEC: 0x80000,
+} as const;
+export const MOVE_MOUNT = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 } as const;
+export const FSOPEN = { FSOPEN_CLOEXEC: 1 } as const;
+export const FSCONFIG = { FSCONFIG_SET_STRING: 1, FSCONFIG_CMD_CREATE: 6 } as const;
+
+export const O = {
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+  O_CREAT: 0x40,
+  O_EXCL: 0x80,
+  O_NONBLOCK: 0x800,
+  O_DIRECTORY: 0x10000,
+  O_NOFOLLOW: 0x20000,
+  O_CLOEXEC: 0x80000,
+  O_PATH: 0x200000,
+} as const;
+
+export const RESOLVE_IN_ROOT = 0x10;
+export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
+export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4 } as const;
+export const RLIMIT_NOFILE = 7;
+export const RLIM_INFINITY = 0xffffffffffffffffn;
+export const AF_INET = 2;
+export const SOCK = { SOCK_DGRAM: 2, SOCK_CLOEXEC: 0x80000 } as const;
+export const SIOCSIFFLAGS = 0x8914;
+export const IFF_UP = 1;
+export const WNOHANG = 1;
+export const SIG_SETMASK = 2;
+export const LOCK = { LOCK_EX: 2, LOCK_NB: 4 } as const;
+export const S_IFMT = 0o170000;
+export const S_IFREG = 0o100000;
+export const S_IFDIR = 0o040000;
+export const S_IFLNK = 0o120000;
+
+export const SIGNALS = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  SIGCHLD: 17,
+  SIGCONT: 18,
+  SIGWINCH: 28,
+} as const;
+export type SignalName = keyof typeof SIGNALS;
+
+const signalNames = [
+  ...["SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE", "SIGKILL", "SIGUSR1"],
+  ...["SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP"],
+  ...["SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU", "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH"],
+  ...["SIGIO", "SIGPWR", "SIGSYS"],
+];
+
+/** SIGTERM for 15, SIGRT40 for a real-time signal (signal(7)). */
+export const signalName = (signal: number): string => signalNames[signal - 1] ?? `SIGRT${signal}`;

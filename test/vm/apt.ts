@@ -1,0 +1,86 @@
+/**
+ * What the lane asks of Debian's apt: the mirror this machine is configured for, and packages of a suite, fetched and
+ * unpacked without installing anything. Called by kernel.ts and debian.ts. A suite that the machine itself follows is
+ * read through its own package lists; any other gets private lists in the cache folder, so that the machine's apt
+ * state stays as it was. No mirror's name is written here: wherever apt fetches from, the lane does.
+ */
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { cached, run } from "./cache.ts";
+
+interface Source {
+  uri: string;
+  suite: string;
+}
+
+/** Debian's main archive (not security, not third parties) as configured on this machine, one entry a suite. */
+async function mainSources(): Promise<Source[]> {
+  const only = ["Created-By: Packages", "Origin: Debian", "Label: Debian", "Component: main"];
+  const lines = await run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)", ...only]);
+  const sources = lines.split("\n").flatMap((line) => {
+    const [uri, suite] = line.split(" ");
+    return uri && suite ? [{ uri, suite }] : [];
+  });
+  if (sources.length === 0) throw new Error("apt has no lists of a Debian mirror: run apt-get update first");
+  return sources;
+}
+
+export async function debianMirror(): Promise<string> {
+  return (await mainSources())[0]!.uri;
+}
+
+/** The options that make apt-get and apt-cache speak about `suite`. */
+async function optionsFor(suite: string): Promise<string[]> {
+  const sources = await mainSources();
+  if (sources.some((source) => source.suite === suite)) return [];
+  let options: string[] = [];
+  const home = await cached(`apt-${suite}`, async (draft) => {
+    await mkdir(join(draft, "lists/partial"), { recursive: true });
+    await mkdir(join(draft, "cache/archives/partial"), { recursive: true });
+    await Bun.write(join(draft, "sources.list"), `deb [arch=amd64] ${sources[0]!.uri} ${suite} main\n`);
+    await run(["apt-get", ...privateTo(draft), "update", "-q", "--error-on=any"]);
+  });
+  options = privateTo(home);
+  return options;
+}
+
+function privateTo(home: string): string[] {
+  const settings = {
+    "Dir::Etc::SourceList": join(home, "sources.list"),
+    "Dir::Etc::SourceParts": "/dev/null",
+    "Dir::State::Lists": join(home, "lists"),
+    "Dir::Cache": join(home, "cache"),
+    "Acquire::Languages": "none",
+    "APT::Sandbox::User": "",
+  };
+  return Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
+}
+
+/** Unpacks into `target` the newest real package that a meta package of `suite` depends on; returns its name. */
+export async function unpackDependency(suite: string, meta: string, target: string): Promise<string> {
+  const options = await optionsFor(suite);
+  const record = await run(["apt-cache", ...options, "show", "--no-all-versions", meta]);
+  const wanted = /^Depends: (\S+) \(= ([^)\s]+)\)/m.exec(record);
+  if (!wanted) throw new Error(`${meta} of ${suite} names no package to take: ${record.slice(0, 200)}`);
+  const [, name, version] = wanted;
+  const parcel = `${target}.deb`;
+  await mkdir(parcel, { recursive: true });
+  try {
+    // apt-get download writes into the working directory only.
+    const fetch = [
+      "apt-get",
+      ...options,
+      "-o",
+      "APT::Sandbox::User=",
+      "-q",
+      "download",
+      `${name}=${version}`,
+    ];
+    await run(["env", "-C", parcel, ...fetch]);
+    const [file] = await readdir(parcel);
+    await run(["dpkg-deb", "-x", join(parcel, file!), target]);
+  } finally {
+    await rm(parcel, { recursive: true, force: true });
+  }
+  return name!;
+}
