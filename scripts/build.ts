@@ -39,4 +39,6 @@ const result = await Bun.build({
 });
 for (const message of result.logs) console.error(message);
 if (!result.success) process.exit(1);
-console.log(`${outfile}: launcher ${launcher.code.length} bytes, sha256 ${new Bun.CryptoHasher("sha256").update(launcher.code).digest("hex").slice(0, 16)}`);
+console.log(
+  `${outfile}: launcher ${launcher.code.length} bytes, sha256 ${new Bun.CryptoHasher("sha256").update(launcher.code).digest("hex").slice(0, 16)}`,
+);

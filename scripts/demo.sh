@@ -14,14 +14,6 @@ run() {
 
 scripts/setup.sh busybox-static iproute2 util-linux
 
-title "Building ns"
-node_modules/.bin/bun run build --release
-case $(uname -m) in
-aarch64) ns=build/linux-arm64-rel/ns ;;
-*) ns=build/linux-x64-rel/ns ;;
-esac
-$ns --version
-
 work=$(mktemp -d)
 trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 129' HUP
@@ -29,6 +21,15 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 chmod 755 "$work"
 root=$work/root
+
+title "Building ns"
+# Bun keeps what it compiles C with in the temporary folder.
+TMPDIR=$work node_modules/.bin/bun run build --release
+case $(uname -m) in
+aarch64) ns=build/linux-arm64-rel/ns ;;
+*) ns=build/linux-x64-rel/ns ;;
+esac
+$ns --version
 
 title "Making a root file system from busybox"
 scripts/mk-test-root.sh "$root" >/dev/null
@@ -42,13 +43,17 @@ cat >"$root/look" <<-'INSIDE'
 	tell pid "$$"
 	tell host "$(hostname)"
 	tell user "$(id)"
-	tell processes "$(ps -o pid,comm | sed 1d | tr -s ' \n' ' ')"
+	ps -o pid,comm >/tmp/ps
+	tell processes "$(awk 'NR > 1 { printf "%s %s  ", $1, $2 }' /tmp/ps)"
 	tell network "$(ip -o -4 addr show | sed -n 's/^[0-9]*: \([^ ]*\) *inet \([^ ]*\).*/\1 \2/p' | tr '\n' ' ')"
 	mkdir -p /tmp/cgroup
 	for kind in cgroup2 'cgroup -o memory'; do
-		mount -r -t $kind none /tmp/cgroup 2>&- || continue
+		mount -r -t $kind none /tmp/cgroup >/tmp/why 2>&1 || continue
 		for file in memory.max memory.limit_in_bytes; do
-			[ ! -r /tmp/cgroup/$file ] || tell memory "at most $(($(cat /tmp/cgroup/$file) / 1048576)) MiB"
+			[ -r /tmp/cgroup/$file ] || continue
+			limit=$(cat /tmp/cgroup/$file)
+			# v1 writes "no limit" as the largest number there is.
+			case $limit in max | ????????????????*) ;; *) tell memory "at most $((limit / 1048576)) MiB" ;; esac
 		done
 		umount /tmp/cgroup
 	done
@@ -79,4 +84,5 @@ echo "exit status $status (128 + 9: killed by SIGKILL)"
 [ $status = 137 ] || exit 1
 
 title "Done"
-echo "Nothing is left of them: no process, no mount, no cgroup, no interface."
+echo "Nothing is left of them: no process, no mount, no cgroup, no interface. What examples/pre.sh changed on this host for"
+echo "every container stays: it forwards packets and, with nft or iptables, has a NAT rule that matches nothing now."

@@ -60,7 +60,9 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
       if (flag === undefined) {
         const long = byName(word.slice(1));
         const guess = long === undefined ? "" : `; did you mean --${long.name}?`;
-        throw usageError(`unknown option -${show(letter)}${word.length > 2 ? ` in ${show(word)}` : ""}${guess}`);
+        throw usageError(
+          `unknown option -${show(letter)}${word.length > 2 ? ` in ${show(word)}` : ""}${guess}`,
+        );
       }
       if (flag.kind === "switch") {
         flag.apply(options);
@@ -68,7 +70,9 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
       }
       const rest = word.slice(i + 1);
       if (rest.startsWith("="))
-        throw usageError(`-${letter}${show(rest)}: write -${letter}${show(rest.slice(1))} or --${flag.name}${show(rest)}`);
+        throw usageError(
+          `-${letter}${show(rest)}: write -${letter}${show(rest.slice(1))} or --${flag.name}${show(rest)}`,
+        );
       applyValue(flag, rest === "" ? argv[at++] : rest, `-${letter}`);
       return;
     }
@@ -92,9 +96,10 @@ export function specOf(line: CommandLine, debug: boolean): Spec {
   const [pre, root, init, uid, gid] = positionals;
   if (pre === undefined || root === undefined || init === undefined)
     throw usageError(`${NAMES[positionals.length]} is missing`);
-  if (positionals.length > 5) throw usageError(`too many arguments: '${show(positionals[5]!)}'; init's own go after --`);
+  if (positionals.length > 5)
+    throw usageError(`too many arguments: '${show(positionals[5]!)}'; init's own go after --`);
   if (pre !== "-" && !pre.startsWith("/"))
-    throw usageError(`PRE '${show(pre)}' is not an absolute path`, "use - for no pre script");
+    throw usageError(`PRE '${show(pre)}' is not an absolute path; use - for no pre script`);
   if (root === "") throw usageError("NEWROOT is empty");
   if (!init.startsWith("/")) throw usageError(`INIT '${show(init)}' is not an absolute path inside NEWROOT`);
   const path = [pre, root, init].find((name) => name.length >= 4096);
@@ -114,10 +119,7 @@ export function specOf(line: CommandLine, debug: boolean): Spec {
 function userOf(wanted: boolean, uid: Bytes | undefined, gid: Bytes | undefined): Spec["user"] {
   if (!wanted) {
     if (uid === undefined) return null;
-    throw usageError(
-      `UID '${show(uid)}' needs --user: without it init would run as the real root`,
-      "init's own arguments go after --",
-    );
+    throw usageError(`UID '${show(uid)}' needs --user: without it init would run as the real root`);
   }
   if (uid === undefined || gid === undefined)
     throw usageError(`--user needs UID and GID: ${uid === undefined ? "both are" : "GID is"} missing`);

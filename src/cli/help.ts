@@ -1,10 +1,61 @@
 /** The help and the usage line, from the flag table. citty renders the list of options. */
+import { writeSync } from "node:fs";
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import { FLAGS, USAGE } from "./flags.ts";
-import { versionLine } from "./version.ts";
-export async function printHelp(): Promise<void> {
+
+const TEXT = `
+Starts a root file system's init as an isolated container: in namespaces of its own, with NEWROOT as its root, a fresh
+/proc, and nothing of the caller's but standard input, output and error.
+
+  PRE      script to run on the host before INIT starts, with INIT's process id as its argument; - for none
+  NEWROOT  directory that holds the root file system
+  INIT     absolute path inside NEWROOT of what becomes process 1; ARGs are passed to it
+  UID GID  with --user: what root inside is outside
+`;
+
+const STATUSES = `
+Exit status: INIT's own; 128+N if signal N ended it; 125 ns failed; 126 INIT cannot be executed; 127 INIT is not there;
+2 wrong usage.
+
+  sudo ns -m 1G -n /tmp/pre.sh /tmp/root /init.sh
+  ns -u - /tmp/root /bin/sh $(id -u) $(id -g)
+`;
+
+function command() {
   const args: ArgsDef = {};
-  for (const flag of FLAGS) args[flag.name] = { type: flag.kind === "switch" ? "boolean" : "string", description: flag.help, ...(flag.short ? {alias: flag.short}: {}), ...(flag.kind==="value" ? {valueHint: flag.hint}:{}) };
-  console.log(await renderUsage(defineCommand({ meta: { name: "ns", description: "x" }, args })));
+  for (const flag of FLAGS) {
+    const alias = flag.short === undefined ? {} : { alias: flag.short };
+    args[flag.name] =
+      flag.kind === "switch"
+        ? { type: "boolean", description: flag.help, ...alias }
+        : { type: "string", description: flag.help, valueHint: flag.hint, ...alias };
+  }
+  return defineCommand({ meta: { name: "ns" }, args });
 }
-export function printUsage(): void { process; USAGE; versionLine; }
+
+const colourful = (): boolean =>
+  process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+
+/** Prints the help on standard output. */
+export async function printHelp(): Promise<void> {
+  const rendered = await renderUsage(command());
+  const plain = rendered.split("\n");
+  const first = plain.findIndex((line) => line.includes("OPTIONS") && !line.includes("USAGE")) + 1;
+  const options = plain
+    .slice(first)
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "")
+    .join("\n");
+  console.log(
+    `Usage: ${USAGE}\n${TEXT}\n${colourful() ? options : Bun.stripANSI(options)}\n${STATUSES.trimEnd()}`,
+  );
+}
+
+/** Prints the usage line on standard error, after the message about what is wrong. */
+export function printUsage(): void {
+  try {
+    writeSync(2, `usage: ${USAGE}\n`);
+  } catch {
+    // nobody listens
+  }
+}

@@ -35,7 +35,11 @@ async function explain(error: unknown): Promise<number> {
   if (!(error instanceof NsError)) {
     const reason = error instanceof Error ? error.message : String(error);
     const noJit = /JIT|executable memory/.test(reason);
-    sayError(noJit ? "this process may not make memory executable, which ns needs to start" : `internal error: ${reason}`);
+    sayError(
+      noJit
+        ? "this process may not make memory executable, which ns needs to start"
+        : `internal error: ${reason}`,
+    );
     sayNote(
       noJit
         ? "lift RLIMIT_AS (ulimit -v unlimited), BUN_JSC_* variables and SELinux or systemd restrictions (MemoryDenyWriteExecute)"

@@ -66,8 +66,13 @@ function findInterpreter(root: number, path: Bytes): Problem | null {
   }
   const name = show(interpreter);
   if (!head.startsWith("#!"))
-    return cannot(`needs the loader ${name}, which is not in the root`, "install the C library it was built for");
-  const note = interpreter.endsWith("\r") ? "the script has DOS line ends: remove the carriage returns" : undefined;
+    return cannot(
+      `needs the loader ${name}, which is not in the root`,
+      "install the C library it was built for",
+    );
+  const note = interpreter.endsWith("\r")
+    ? "the script has DOS line ends: remove the carriage returns"
+    : undefined;
   return cannot(`is a script for ${name}, which is not in the root`, note);
 }
 
@@ -100,8 +105,5 @@ export function explainFormat(root: number, path: Bytes): Problem {
   const head = headOf(root, path);
   if (head === "") return cannot("is empty");
   if (head?.startsWith("\x7fELF")) return cannot("is a program for another kind of machine");
-  return cannot(
-    "is neither a program nor a script with a #! line",
-    "begin the script with #!/bin/sh",
-  );
+  return cannot("is neither a program nor a script with a #! line", "begin the script with #!/bin/sh");
 }

@@ -36,7 +36,7 @@ export interface Mount {
   readonly readOnly: boolean;
 }
 
-const unescape = (text: string): string =>
+const unquote = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 /** The lines of /proc/PID/mountinfo (proc_pid_mountinfo(5)). */
@@ -48,8 +48,8 @@ export function parseMountinfo(text: string): Mount[] {
     const [, , , root, point, options] = left.split(" ");
     const [type, , superOptions] = right.split(" ");
     mounts.push({
-      root: unescape(root!),
-      point: unescape(point!),
+      root: unquote(root!),
+      point: unquote(point!),
       type: type!,
       options: (superOptions ?? "").split(","),
       readOnly: options!.split(",").includes("ro"),

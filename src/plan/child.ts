@@ -78,11 +78,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...freshStart(facts, place.inherited),
     {
       call: "execve",
-      args: [
-        spec.init,
-        { strings: [spec.init, ...spec.args] },
-        { strings: initEnvironment(spec, facts) },
-      ],
+      args: [spec.init, { strings: [spec.init, ...spec.args] }, { strings: initEnvironment(spec, facts) }],
       step: "execute init",
     },
   ];

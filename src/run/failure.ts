@@ -10,11 +10,27 @@ import { initError, userNamespaceProblem } from "./check.ts";
 
 /** (step of the plan, errno) -> what to do. The first that fits is taken. */
 const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
-  [/^open the directory \/proc/, ["ENOTDIR", "ELOOP"], "/proc in the root is not a directory: ns mounts on nothing else"],
-  [/^mount proc/, ["EPERM"], "the /proc that ns itself runs in is covered in part (a container?): mount it whole there"],
-  [/^make the directory \/proc/, ["EROFS", "EACCES"], "the root has no directory /proc and cannot be written: make one in it"],
+  [
+    /^open the directory \/proc/,
+    ["ENOTDIR", "ELOOP"],
+    "/proc in the root is not a directory: ns mounts on nothing else",
+  ],
+  [
+    /^mount proc/,
+    ["EPERM"],
+    "the /proc that ns itself runs in is covered in part (a container?): mount it whole there",
+  ],
+  [
+    /^make the directory \/proc/,
+    ["EROFS", "EACCES"],
+    "the root has no directory /proc and cannot be written: make one in it",
+  ],
   [/^pivot into the root/, ["EINVAL"], "ns runs in a chroot: its own root directory has to be a mount point"],
-  [/^(bind|mount) the root/, ["EINVAL"], "something is mounted below the root that this user may not carry along"],
+  [
+    /^(bind|mount) the root/,
+    ["EINVAL"],
+    "something is mounted below the root that this user may not carry along",
+  ],
   [/^become uid 0/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
@@ -31,7 +47,10 @@ const noteFor = (step: string, errno: number): string | undefined => {
 export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
   const name = errnoName(errno);
   const kinds = namespacesOf(spec, facts).join(", ");
-  if (spec.user !== null && (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")) {
+  if (
+    spec.user !== null &&
+    (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")
+  ) {
     const problem = userNamespaceProblem(facts);
     if (problem !== null) return problem;
   }

@@ -7,19 +7,22 @@ import { childPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { prePlan } from "../plan/pre.ts";
 import { showClone, showOp } from "../plan/show.ts";
+import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
+import { CLONE } from "../sys/constants.ts";
 
 export interface PlanLine {
   /** who makes the call */
-  readonly who: "ns" | "init" | "pre";
+  readonly who: "ns" | "init" | "pre" | "watch";
   readonly call: string;
 }
 
 // the numbers that a run's descriptors happen to have do not matter to a reader
+const PIDFD = 7;
 const PLACE = { gate: [3, 4], life: 6, rootPath: "NEWROOT", inherited: [] } as const;
 
-const path = (spec: Spec): string | null => {
+const cgroupPath = (spec: Spec): string | null => {
   if (spec.memory === null) return null;
   return `${memoryLocation()?.own ?? "CGROUP"}/ns/RUN`;
 };
@@ -34,7 +37,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   };
   const ops = childPlan(spec, facts, PLACE);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
-  const cgroup = path(spec);
+  const cgroup = cgroupPath(spec);
 
   add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
   if (cgroup !== null && spec.memory !== null) {
@@ -47,6 +50,9 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   }
   add("ns", [`${showClone(cloneFlags(spec, facts))} = PID`, 'chdir("/")']);
   add("init", ops.slice(0, gate).map(showOp));
+  add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
+  const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
+  add("watch", [...end, ...endCgroup(cgroup === null ? [] : [cgroup])].map(showOp));
   if (spec.user !== null)
     add(
       "ns",

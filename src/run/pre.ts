@@ -32,7 +32,9 @@ export async function runPre(run: PreRun): Promise<void> {
   const ops: Op[] = prePlan(spec, facts, pre, run.child, run.inherited);
   const started = startReported(ops, CLONE.CLONE_VM);
   if (typeof started === "number")
-    throw new NsError(`cannot start the pre script ${show(pre)}: ${errnoText(-started)}`, { errno: -started });
+    throw new NsError(`cannot start the pre script ${show(pre)}: ${errnoText(-started)}`, {
+      errno: -started,
+    });
   run.onProcess(started.pid);
   listener.onSignal = (signal) => call("kill", -started.pid, signal);
   if (listener.stopped !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
@@ -42,6 +44,7 @@ export async function runPre(run: PreRun): Promise<void> {
   run.onProcess(null);
   if (failure !== null) throw preError(pre, ops[failure.op]!, failure.errno);
   if (listener.stopped !== null || ("exited" in ending && ending.exited === 0)) return;
-  const how = "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;
+  const how =
+    "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;
   throw new NsError(`the pre script ${show(pre)} ${how}: the container was not started`);
 }

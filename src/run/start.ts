@@ -17,13 +17,21 @@ import { showSize } from "../spec/size.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { show } from "../sys/bytes.ts";
 import { SIGNALS, signalName } from "../sys/constants.ts";
-import { close, list, workingDirectory, write } from "../sys/file.ts";
+import { access, close, list, workingDirectory, write } from "../sys/file.ts";
 import { call, placeString, scratch } from "../sys/kernel.ts";
 import { check } from "./check.ts";
 import { childError, cloneError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
-import { awaitReport, type Ending, makePipe, reapNow, type Started, startReported, statusOf } from "./task.ts";
+import {
+  awaitReport,
+  type Ending,
+  makePipe,
+  reapNow,
+  type Started,
+  startReported,
+  statusOf,
+} from "./task.ts";
 import { makeLife, startWatcher, type Watcher } from "./watcher.ts";
 
 export interface Outcome {
@@ -40,7 +48,11 @@ export type Progress = (line: string) => void;
 function inheritedDescriptors(facts: Facts): number[] {
   if (facts.kernel.closeRange) return [];
   const entries = list("/proc/self/fd");
-  return typeof entries === "number" ? [] : entries.map(({ name }) => Number(name)).filter((fd) => fd > 2);
+  if (typeof entries === "number") return [];
+  // the descriptor of the listing itself is closed again, and its number will be one of ns's own
+  return entries
+    .map(({ name }) => Number(name))
+    .filter((fd) => fd > 2 && access(`/proc/self/fd/${fd}`, 0) === 0);
 }
 
 const stopIfAsked = (listener: Listener): void => {
@@ -52,7 +64,8 @@ const stopIfAsked = (listener: Listener): void => {
 
 function causeOf(spec: Spec, ending: Ending, cgroup: Cgroup | null): string | null {
   if (cgroup === null || spec.memory === null) return null;
-  if (!("signal" in ending) || ending.signal !== SIGNALS.SIGKILL || outOfMemoryKills(cgroup) === 0) return null;
+  if (!("signal" in ending) || ending.signal !== SIGNALS.SIGKILL || outOfMemoryKills(cgroup) === 0)
+    return null;
   return `init was killed: out of its ${showSize(spec.memory)} memory limit`;
 }
 
@@ -95,7 +108,11 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
     close(gate[0]);
     say(`child: process ${child.pid}`);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
-    watcher = startWatcher(life, pidfd, cgroup === null ? [] : directoriesOf(cgroup), [gate[1], root, child.report]);
+    watcher = startWatcher(life, pidfd, cgroup === null ? [] : directoriesOf(cgroup), [
+      gate[1],
+      root,
+      child.report,
+    ]);
 
     if (spec.user !== null) {
       const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
@@ -129,7 +146,9 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
     const ending = await listener.waitFor(pid);
     listener.onSignal = () => {};
     child = null;
-    say("exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`);
+    say(
+      "exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`,
+    );
     return { status: statusOf(ending), cause: causeOf(spec, ending, cgroup) };
   } finally {
     if (preProcess !== null) call("kill", -preProcess, SIGNALS.SIGKILL);

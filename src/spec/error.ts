@@ -27,6 +27,5 @@ export class NsError extends Error {
   }
 }
 
-/** An error in what the user typed: exit status 2. */
-export const usageError = (text: string, note?: string): NsError =>
-  new NsError(text, { note, status: EXIT.usage });
+/** An error in what the user typed: exit status 2, one line, followed by the usage line. */
+export const usageError = (text: string): NsError => new NsError(text, { status: EXIT.usage });

@@ -9,7 +9,8 @@ const MAX = 2n ** 63n - 1n;
  * @throws NsError (usage) for 0, signs, fractions, leading zeros, unknown units and what does not fit 63 bits
  */
 export function parseSize(text: string, option: string): bigint {
-  const bad = (why: string) => usageError(`${option}: ${why}`, "a size is a whole number like 67108864, 64M or 1GiB");
+  const bad = (why: string) =>
+    usageError(`${option}: ${why}; a size is a whole number like 67108864, 64M or 1GiB`);
   const match = /^(\d+)(?:([kmgt])(?:i?b)?|b)?$/i.exec(text);
   if (match === null) {
     if (/^-\d/.test(text)) throw bad(`'${text}' is negative`);

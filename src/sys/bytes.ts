@@ -50,12 +50,12 @@ export function show(bytes: Bytes): string {
 /** The bytes in double quotes, as strace prints a string. */
 export function quote(bytes: Bytes): string {
   const text = decode(bytes);
-  const escape = (c: string): string => {
+  const escaped = (c: string): string => {
     if (c === "\n") return "\\n";
     if (c === "\t") return "\\t";
     if (c === '"' || c === "\\") return `\\${c}`;
     return [...new TextEncoder().encode(c)].map((b) => `\\x${b.toString(16).padStart(2, "0")}`).join("");
   };
-  if (text !== null) return `"${text.replace(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, escape)}"`;
-  return `"${bytes.replace(/[^\x20-\x7e]|["\\]/g, (c) => (c < "\x80" ? escape(c) : `\\x${c.charCodeAt(0).toString(16)}`))}"`;
+  if (text !== null) return `"${text.replace(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, escaped)}"`;
+  return `"${bytes.replace(/[^\x20-\x7e]|["\\]/g, (c) => (c < "\x80" ? escaped(c) : `\\x${c.charCodeAt(0).toString(16)}`))}"`;
 }

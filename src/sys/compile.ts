@@ -22,7 +22,8 @@ function compileOnce(): Launcher {
     flags: ["-nostdlib", "-nostdinc"],
     symbols: { launcherBegin: nothing, launcher: nothing, launcherEnd: nothing },
   });
-  const address = (name: keyof typeof symbols): number => Number((symbols[name] as unknown as { ptr: number }).ptr);
+  const address = (name: keyof typeof symbols): number =>
+    Number((symbols[name] as unknown as { ptr: number }).ptr);
   const begin = address("launcherBegin");
   const size = address("launcherEnd") - begin;
   const code = new Uint8Array(toArrayBuffer(begin as Pointer, 0, size)).slice();

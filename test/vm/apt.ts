@@ -1,12 +1,11 @@
 /**
  * What the lane asks of Debian's apt: the mirror this machine is configured for, and packages of a suite, fetched and
  * unpacked without installing anything. Called by kernel.ts and debian.ts. A suite that the machine itself follows is
- * read through its own package lists; any other gets private lists in the cache folder, so that the machine's apt
- * state stays as it was. No mirror's name is written here: wherever apt fetches from, the lane does.
+ * read through its own package lists; any other through private ones, so that the machine's apt state stays as it was. No mirror's name is written here: wherever apt fetches from, the lane does.
  */
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { cached, run } from "./cache.ts";
+import { run } from "./cache.ts";
 
 interface Source {
   uri: string;
@@ -29,19 +28,20 @@ export async function debianMirror(): Promise<string> {
   return (await mainSources())[0]!.uri;
 }
 
-/** The options that make apt-get and apt-cache speak about `suite`. */
-async function optionsFor(suite: string): Promise<string[]> {
+/** Calls `use` with the options that make apt-get and apt-cache speak about `suite`; `home` is scratch space. */
+async function withSuite<T>(suite: string, home: string, use: (options: string[]) => Promise<T>): Promise<T> {
   const sources = await mainSources();
-  if (sources.some((source) => source.suite === suite)) return [];
-  let options: string[] = [];
-  const home = await cached(`apt-${suite}`, async (draft) => {
-    await mkdir(join(draft, "lists/partial"), { recursive: true });
-    await mkdir(join(draft, "cache/archives/partial"), { recursive: true });
-    await Bun.write(join(draft, "sources.list"), `deb [arch=amd64] ${sources[0]!.uri} ${suite} main\n`);
-    await run(["apt-get", ...privateTo(draft), "update", "-q", "--error-on=any"]);
-  });
-  options = privateTo(home);
-  return options;
+  if (sources.some((source) => source.suite === suite)) return use([]);
+  const options = privateTo(home);
+  try {
+    await mkdir(join(home, "lists/partial"), { recursive: true });
+    await mkdir(join(home, "cache/archives/partial"), { recursive: true });
+    await Bun.write(join(home, "sources.list"), `deb [arch=amd64] ${sources[0]!.uri} ${suite} main\n`);
+    await run(["apt-get", ...options, "update", "-q", "--error-on=any"]);
+    return await use(options);
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
 }
 
 function privateTo(home: string): string[] {
@@ -56,31 +56,32 @@ function privateTo(home: string): string[] {
   return Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`]);
 }
 
-/** Unpacks into `target` the newest real package that a meta package of `suite` depends on; returns its name. */
-export async function unpackDependency(suite: string, meta: string, target: string): Promise<string> {
-  const options = await optionsFor(suite);
-  const record = await run(["apt-cache", ...options, "show", "--no-all-versions", meta]);
-  const wanted = /^Depends: (\S+) \(= ([^)\s]+)\)/m.exec(record);
-  if (!wanted) throw new Error(`${meta} of ${suite} names no package to take: ${record.slice(0, 200)}`);
-  const [, name, version] = wanted;
+/**
+ * Unpacks into `target` the real package that a meta package of `suite` depends on (linux-image-cloud-amd64 names
+ * linux-image-6.1.0-…). Uses the folders `target`.lists and `target`.deb beside it and removes them.
+ */
+export async function unpackDependency(suite: string, meta: string, target: string): Promise<void> {
   const parcel = `${target}.deb`;
   await mkdir(parcel, { recursive: true });
   try {
-    // apt-get download writes into the working directory only.
-    const fetch = [
-      "apt-get",
-      ...options,
-      "-o",
-      "APT::Sandbox::User=",
-      "-q",
-      "download",
-      `${name}=${version}`,
-    ];
-    await run(["env", "-C", parcel, ...fetch]);
+    await withSuite(suite, `${target}.lists`, async (options) => {
+      const record = await run(["apt-cache", ...options, "show", "--no-all-versions", meta]);
+      const wanted = /^Depends: (\S+) \(= ([^)\s]+)\)/m.exec(record);
+      if (!wanted) throw new Error(`${meta} of ${suite} names no package to take: ${record.slice(0, 200)}`);
+      const fetch = [
+        "apt-get",
+        ...options,
+        "-o",
+        "APT::Sandbox::User=",
+        "-q",
+        "download",
+        `${wanted[1]}=${wanted[2]}`,
+      ];
+      await run(["env", "-C", parcel, ...fetch]); // writes into the working directory only
+    });
     const [file] = await readdir(parcel);
     await run(["dpkg-deb", "-x", join(parcel, file!), target]);
   } finally {
     await rm(parcel, { recursive: true, force: true });
   }
-  return name!;
 }

@@ -3,7 +3,7 @@
  * programs. Called by everything in test/vm: kernels, images and roots are dear to make and are made once.
  */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 export const cacheDir = resolve(import.meta.dir, "../../build/vm");
@@ -13,7 +13,7 @@ export async function cached(name: string, make: (path: string) => Promise<void>
   const path = join(cacheDir, name);
   if (existsSync(path)) return path;
   await mkdir(cacheDir, { recursive: true });
-  const draft = join(cacheDir, `${process.pid}.${name}`);
+  const draft = join(cacheDir, `draft-${process.pid}-${name}`);
   try {
     await make(draft);
     await rename(draft, path).catch((error) => {
@@ -23,6 +23,16 @@ export async function cached(name: string, make: (path: string) => Promise<void>
     await rm(draft, { recursive: true, force: true });
   }
   return path;
+}
+
+/** Removes what killed processes left here: unfinished drafts, and the scratch folders of vm.ts. */
+export async function sweepCache(): Promise<void> {
+  await mkdir(cacheDir, { recursive: true });
+  for (const name of await readdir(cacheDir)) {
+    const pid = /^(?:draft|run)-(\d+)-/.exec(name)?.[1];
+    if (pid && !existsSync(`/proc/${pid}`))
+      await run(["rm", "-rf", "--one-file-system", join(cacheDir, name)]);
+  }
 }
 
 /** Runs a program to its end and returns its standard output; failure is an error that holds its last words. */

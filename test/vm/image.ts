@@ -16,15 +16,11 @@ const partitionStart = 1024 ** 2;
 const rootSize = 2 * 1024 ** 3;
 
 /** What the compiled Bun executable is linked to, and what other small glibc programs commonly want. */
-const libraries = [
-  "libc.so.6",
-  "libm.so.6",
-  "libpthread.so.0",
-  "libdl.so.2",
-  "librt.so.1",
-  "libresolv.so.2",
-].map((name) => `/lib/x86_64-linux-gnu/${name}`);
-const hostFiles = ["/lib64/ld-linux-x86-64.so.2", ...libraries];
+const libraries = "libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libresolv.so.2".split(" ");
+const hostFiles = [
+  "/lib64/ld-linux-x86-64.so.2",
+  ...libraries.map((name) => `/lib/x86_64-linux-gnu/${name}`),
+];
 const directories =
   "proc sys dev tmp run results root etc home/user bin sbin usr/bin usr/sbin var/tmp mnt".split(" ");
 const etc = {
@@ -58,25 +54,9 @@ export async function writeExt4(root: string, image: string, size: number, offse
   await Bun.write(image, "");
   await truncate(image, offset + size);
   // No journal: a snapshot is thrown away, never recovered.
-  const options = `offset=${offset},root_owner=0:0,lazy_itable_init=1,nodiscard`;
-  const blocks = `${Math.floor(size / 4096)}`;
-  await run([
-    "mke2fs",
-    "-q",
-    "-F",
-    "-t",
-    "ext4",
-    "-b",
-    "4096",
-    "-O",
-    "^has_journal",
-    "-E",
-    options,
-    "-d",
-    root,
-    image,
-    blocks,
-  ]);
+  const format = "-q -F -t ext4 -b 4096 -O ^has_journal".split(" ");
+  const extended = `offset=${offset},root_owner=0:0,lazy_itable_init=1,nodiscard`;
+  await run(["mke2fs", ...format, "-E", extended, "-d", root, image, `${Math.floor(size / 4096)}`]);
 }
 
 async function contentKey(): Promise<string> {

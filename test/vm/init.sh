@@ -51,19 +51,22 @@ hybrid) # v1 controllers, and v2 beside them without any: what systemd calls hyb
 	;;
 esac
 
-payload=$(disk payload) && tar -xf "$payload" -C / || vmexit payload
+finish() { # ends the machine: 1 is success, more is what vm.ts calls it (vmexit's status is its number of arguments)
+	vmexit $(seq 1 "$1")
+}
+
+payload=$(disk payload) && tar -xf "$payload" -C / || finish 2
 for module in /.vm/modules/*.ko; do
-	[ ! -e "$module" ] || insmod "$module" || vmexit a module
+	[ ! -e "$module" ] || insmod "$module" || finish 3
 done
 while read -r serial target; do
 	mkdir -p "$target"
-	mount -t ext4 "$(disk "$serial")" "$target" || vmexit mounting a disk
+	mount -t ext4 "$(disk "$serial")" "$target" || finish 4
 done </.vm/mounts
 
 cd /root
 /.vm/run
 echo $? >/results/.status
 
-# The results are written last and in full, or the machine says that it failed: vmexit's status is its word count.
-results=$(disk results) && cd /results && tar -cf "$results" . && sync || vmexit r e s u l t s
-vmexit
+results=$(disk results) && cd /results && tar -cf "$results" . && sync || finish 5
+finish 1

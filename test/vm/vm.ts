@@ -6,9 +6,9 @@
  *
  * Debian packages it needs: qemu-system-x86 e2fsprogs busybox-static xz-utils; debian.ts also mmdebstrap.
  */
-import { mkdir, readdir, rm, truncate } from "node:fs/promises";
+import { mkdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheDir } from "./cache.ts";
+import { cacheDir, sweepCache } from "./cache.ts";
 import { baseDisk, initramfs, rootDevice } from "./image.ts";
 import { getKernel, moduleFiles, type Suite } from "./kernel.ts";
 import { type Content, type Mount, readResults, writePayload } from "./payload.ts";
@@ -26,7 +26,10 @@ export interface VmOptions {
   memory?: number;
   /** More words for the kernel's command line. */
   cmdline?: string;
-  /** How /sys/fs/cgroup looks: v2 unless told; hybrid is v1 controllers with an empty v2 in `unified`. */
+  /**
+   * How /sys/fs/cgroup looks: v2 unless told; hybrid is v1 controllers with an empty v2 in `unified`. The kernels 5.10
+   * and 6.1 have the v1 memory controller, trixie's 6.12 is built without it (CONFIG_MEMCG_V1).
+   */
   cgroups?: "v2" | "v1" | "hybrid" | "none";
   /** Stay on the initramfs: / is then rootfs, which cannot be pivoted away from. Payload files take memory. */
   initramfs?: boolean;
@@ -50,7 +53,7 @@ const resultsSize = 64 * 1024 ** 2;
 let runs = 0;
 
 export async function runInVm(options: VmOptions): Promise<VmResult> {
-  await sweepDeadRuns();
+  await sweepCache();
   const scratch = join(cacheDir, `run-${process.pid}-${++runs}`);
   await mkdir(scratch, { recursive: true });
   try {
@@ -131,28 +134,22 @@ async function runQemu(machine: string[], scratch: string, timeoutMs: number): P
   });
   const [console, complaints] = await Promise.all([qemu.stdout.text(), qemu.stderr.text(), qemu.exited]);
   const text = console.replaceAll("\r\n", "\n");
-  if (qemu.exitCode === 1 && complaints === "") return text; // vmexit without arguments: 2 * 0 + 1
+  if (qemu.exitCode === 3) return text; // `finish 1` in init.sh
   const tail = [...complaints.trim().split("\n"), ...text.trimEnd().split("\n").slice(-80)].join("\n  ");
   throw new Error(`the virtual machine ${ending(qemu, timeoutMs)}; its last words:\n  ${tail}`);
 }
 
-function ending(
-  qemu: { exitCode: number | null; signalCode: string | number | null },
-  timeoutMs: number,
-): string {
-  if (qemu.signalCode) return `was killed (${qemu.signalCode}), its time limit being ${timeoutMs / 1000} s`;
-  if (qemu.exitCode === 0) return "stopped by itself (a panic, a reboot) before the script had ended";
-  if (qemu.exitCode === 1) return "could not start";
-  return `failed outside the script (status ${qemu.exitCode}): payload, module, mount or results over 64 MiB`;
-}
+/** What qemu's exit status means: below 3 its own, from there 2n+1 for `finish n` in init.sh. */
+const endings: Record<number, string> = {
+  0: "stopped by itself (a panic, a reboot) before the script had ended",
+  1: "could not start",
+  5: "could not unpack the payload",
+  7: "could not insert a module",
+  9: "could not mount a disk",
+  11: `could not save /results (more than ${resultsSize} bytes?)`,
+};
 
-/** Removes what runs of killed test processes left in the cache folder. */
-async function sweepDeadRuns(): Promise<void> {
-  await mkdir(cacheDir, { recursive: true });
-  for (const name of await readdir(cacheDir)) {
-    const pid = /^run-(\d+)-/.exec(name)?.[1];
-    if (pid && !(await Bun.file(`/proc/${pid}/stat`).exists())) {
-      await rm(join(cacheDir, name), { recursive: true, force: true });
-    }
-  }
+function ending(qemu: { exitCode: number | null; signalCode: unknown }, timeoutMs: number): string {
+  if (qemu.signalCode) return `was killed (${qemu.signalCode}), its time limit being ${timeoutMs / 1000} s`;
+  return endings[qemu.exitCode ?? -1] ?? `ended with status ${qemu.exitCode}`;
 }

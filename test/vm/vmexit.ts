@@ -4,29 +4,16 @@
  * it. It writes its number of arguments n to port 0xf4, where qemu's isa-debug-exit makes qemu exit with 2n+1.
  */
 
-// prettier-ignore
-const code = [
-  0x5b, //                         pop rbx          the kernel leaves argc on top of the stack
-  0xbf,
-  0x03,
-  0x00,
-  0x00,
-  0x00, // mov edi, 3       privilege level that may use ports
-  0xb8,
-  0xac,
-  0x00,
-  0x00,
-  0x00, // mov eax, 172     iopl(2)
-  0x0f,
-  0x05, //                   syscall
-  0x8d,
-  0x43,
-  0xff, //             lea eax, [rbx-1]
-  0xe6,
-  0xf4, //                   out 0xf4, al
-  0xeb,
-  0xfe, //                   jmp .            until qemu is gone
+const instructions = [
+  "5b", //         pop rbx          the kernel leaves argc on top of the stack
+  "bf 03000000", // mov edi, 3      the privilege level that may use ports
+  "b8 ac000000", // mov eax, 172    iopl(2)
+  "0f 05", //      syscall
+  "8d 43 ff", //   lea eax, [rbx-1]
+  "e6 f4", //      out 0xf4, al
+  "eb fe", //      jmp .            until qemu is gone
 ];
+const code = Buffer.from(instructions.join("").replaceAll(" ", ""), "hex");
 
 /** A 64-byte ELF header, one 56-byte program header, the code; see elf(5) for the fields. */
 export function vmexitProgram(): Uint8Array {

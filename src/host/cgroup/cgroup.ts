@@ -62,7 +62,9 @@ function write(directory: string, settings: readonly Setting[]): void {
   for (const { file: name, value, optional } of settings) {
     const result = file.writeFile(`${directory}/${name}`, value);
     if (result === 0 || (optional === true && result === -errnoNumber("ENOENT"))) continue;
-    throw new NsError(`cannot write ${value} to ${directory}/${name}: ${errnoText(-result)}`, { errno: -result });
+    throw new NsError(`cannot write ${value} to ${directory}/${name}: ${errnoText(-result)}`, {
+      errno: -result,
+    });
   }
 }
 

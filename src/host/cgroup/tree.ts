@@ -74,7 +74,9 @@ export function prepareParent(
   if (location.version === 1) {
     const directory = `${location.own}/ns`;
     const made = makeParent(directory);
-    return made < 0 ? { directory, errno: -made } : { directory, left: null, ours: isOurs(directory, self.uid) };
+    return made < 0
+      ? { directory, errno: -made }
+      : { directory, left: null, ours: isOurs(directory, self.uid) };
   }
   let refusal: Refusal = { directory: location.own, errno: errnoNumber("ENOENT") };
   let nearest = true;

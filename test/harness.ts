@@ -1,0 +1,248 @@
+/**
+ * What the end-to-end tests share: the executable under test, busybox roots, running ns as root and as an ordinary user,
+ * waiting for what a running ns says, and looking for anything that it left behind. NS_BIN names another program to
+ * test; by default it is the release build.
+ */
+import { afterEach, expect, test } from "bun:test";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { project } from "./project.ts";
+
+export { project } from "./project.ts";
+export const isRoot = process.getuid?.() === 0;
+
+/** An ordinary user: nobody, or whoever runs the tests without being root. */
+export const ordinary = isRoot
+  ? { uid: 65534, gid: 65534 }
+  : { uid: process.getuid!(), gid: process.getgid!() };
+
+/** The tests' own folder, readable by every user, removed at the end. */
+export const folder = mkdtempSync(join(tmpdir(), "ns-test-"));
+chmodSync(folder, 0o755);
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+
+/** The program under test, where an ordinary user can execute it. */
+export const ns = join(folder, "ns");
+const built = process.env.NS_BIN ?? join(project, "build/linux-x64-rel/ns");
+copyFileSync(built, ns);
+chmodSync(ns, 0o755);
+
+/** Makes a busybox root with scripts/mk-test-root.sh. */
+export function makeRoot(name = "root"): string {
+  const path = join(folder, name);
+  const made = Bun.spawnSync(["sh", join(project, "scripts/mk-test-root.sh"), path], { stdin: "ignore" });
+  if (made.exitCode !== 0) throw new Error(`mk-test-root.sh: ${made.stderr}`);
+  return path;
+}
+
+export const root = makeRoot();
+
+export interface Ran {
+  status: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface How {
+  /** run it as the ordinary user */
+  unprivileged?: boolean;
+  stdin?: string;
+  cwd?: string;
+  env?: Record<string, string>;
+}
+
+/** The words to run a command as the ordinary user. */
+export const asOrdinary = (words: string[]): string[] =>
+  isRoot
+    ? ["setpriv", `--reuid=${ordinary.uid}`, `--regid=${ordinary.gid}`, "--clear-groups", ...words]
+    : words;
+
+/** Runs a command to its end. */
+export async function runCommand(words: string[], how: How = {}): Promise<Ran> {
+  const process_ = Bun.spawn(how.unprivileged ? asOrdinary(words) : words, {
+    stdin: how.stdin === undefined ? "ignore" : new TextEncoder().encode(how.stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+    cwd: how.cwd ?? folder,
+    env: { PATH: process.env.PATH ?? "", ...how.env },
+  });
+  const [stdout, stderr] = await Promise.all([process_.stdout.text(), process_.stderr.text()]);
+  await process_.exited;
+  return { status: process_.exitCode, signal: process_.signalCode as string | null, stdout, stderr };
+}
+
+/** Runs ns to its end. */
+export const run = (args: string[], how: How = {}): Promise<Ran> => runCommand([ns, ...args], how);
+
+/** `-u` runs by whoever runs the tests: the ordinary user. */
+export const userArgs = ["-u"];
+export const userIds = [`${ordinary.uid}`, `${ordinary.gid}`];
+
+/** Runs a shell command inside the root as init, and returns what it printed. */
+export async function inside(script: string, options: string[] = [], how: How = {}): Promise<Ran> {
+  const unprivileged = how.unprivileged === true || !isRoot;
+  const user = unprivileged && !options.includes("-u") ? ["-u"] : [];
+  const ids = unprivileged || options.includes("-u") ? userIds : [];
+  return run([...user, ...options, "-", root, "/bin/sh", ...ids, "--", "-c", script], how);
+}
+
+export interface Running {
+  pid: number;
+  /** what has come on standard error so far */
+  stderr: () => string;
+  stdout: () => string;
+  /** resolves when a line of standard output or error matches */
+  line(pattern: RegExp): Promise<string>;
+  kill(signal: NodeJS.Signals): void;
+  ended: Promise<Ran>;
+}
+
+/** Starts a command and lets the test wait for its lines. */
+export function launch(words: string[], how: How = {}): Running {
+  const child = Bun.spawn(how.unprivileged ? asOrdinary(words) : words, {
+    stdin: how.stdin === undefined ? "ignore" : new TextEncoder().encode(how.stdin),
+    stdout: "pipe",
+    stderr: "pipe",
+    cwd: how.cwd ?? folder,
+    env: { PATH: process.env.PATH ?? "", ...how.env },
+  });
+  const seen = { stdout: "", stderr: "" };
+  const waiting: { pattern: RegExp; resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
+  const look = (): void => {
+    for (const waiter of [...waiting]) {
+      const line = `${seen.stdout}\n${seen.stderr}`.split("\n").find((text) => waiter.pattern.test(text));
+      if (line === undefined) continue;
+      waiting.splice(waiting.indexOf(waiter), 1);
+      waiter.resolve(line);
+    }
+  };
+  const follow = async (stream: ReadableStream<Uint8Array>, to: "stdout" | "stderr"): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      seen[to] += decoder.decode(chunk, { stream: true });
+      look();
+    }
+  };
+  const ended = Promise.all([
+    follow(child.stdout, "stdout"),
+    follow(child.stderr, "stderr"),
+    child.exited,
+  ]).then(() => {
+    for (const { pattern, reject } of waiting)
+      reject(new Error(`ended without ${pattern}: ${seen.stdout}${seen.stderr}`));
+    return { status: child.exitCode, signal: child.signalCode as string | null, ...seen };
+  });
+  return {
+    pid: child.pid,
+    stdout: () => seen.stdout,
+    stderr: () => seen.stderr,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ pattern, resolve, reject });
+        look();
+      }),
+    kill: (signal) => child.kill(signal),
+    ended,
+  };
+}
+
+/** Resolves when the condition holds: for what the kernel does without telling anybody. Fails after ten seconds. */
+export async function until(what: string, condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+const read = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+};
+
+/** Processes that belong to this test's containers: their executable lies in this test's folder. */
+export function processesLeft(): string[] {
+  const device = statSync(folder).dev;
+  const inodes = new Set([
+    statSync(ns).ino,
+    ...readdirSync(folder).map((name) => inodeOf(join(folder, name, "bin/busybox"))),
+  ]);
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const { ino, dev } = statSync(`/proc/${pid}/exe`);
+        return dev === device && inodes.has(ino);
+      } catch {
+        return false;
+      }
+    })
+    .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ")}`);
+}
+
+function inodeOf(path: string): number {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return -1;
+  }
+}
+
+/** The directories of ns's own cgroups that exist, in every hierarchy. */
+export function cgroupsLeft(): string[] {
+  const own = read("/proc/self/cgroup")
+    .split("\n")
+    .map((line) => /^\d+:(?:[^:]*,)?(memory)?[^:]*:(.*)$/.exec(line))
+    .flatMap((match) => (match === null ? [] : [match[2]!]));
+  const mounts = read("/proc/self/mountinfo")
+    .split("\n")
+    .flatMap((line) => (/ - cgroup2? /.test(line) ? [line.split(" ")[4]!] : []));
+  const candidates = mounts.flatMap((mount) => [mount, ...own.map((path) => mount + path)]);
+  return [...new Set(candidates.map((path) => join(path, "ns")))].filter((path) => {
+    try {
+      return statSync(path).isDirectory();
+    } catch {
+      return false;
+    }
+  });
+}
+
+const mounts = (): string => read("/proc/self/mountinfo");
+
+/** Asserts that nothing of ns is on the host any more. */
+export async function expectNothingLeft(): Promise<void> {
+  await until(`no process left: ${processesLeft().join("; ")}`, () => processesLeft().length === 0);
+  await until(`no cgroup left: ${cgroupsLeft().join("; ")}`, () => cgroupsLeft().length === 0);
+  expect(mounts()).toBe(mountsBefore);
+}
+
+const mountsBefore = mounts();
+
+/** For every end-to-end file: after each of its tests nothing of ns may be left on the host. */
+export const leavesNothing = (): void => afterEach(expectNothingLeft);
+
+/** A test that only root can run; for others it is skipped, and its name says why. */
+export const rootTest = (name: string, body: () => void | Promise<void>): void =>
+  test.skipIf(!isRoot)(isRoot ? name : `${name} [needs root]`, body);
+
+/** A script file in the test's folder. */
+export function script(name: string, text: string, mode = 0o755): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+}

@@ -1,0 +1,92 @@
+/** Golden text of plans: the order is the security, so a change of it must be seen in a diff. */
+import { describe, expect, test } from "bun:test";
+import { type ChildPlace, childPlan } from "../../src/plan/child.ts";
+import { cloneFlags, namespacesOf } from "../../src/plan/namespaces.ts";
+import { prePlan } from "../../src/plan/pre.ts";
+import { showClone, showOp } from "../../src/plan/show.ts";
+import { type Facts, NAMESPACES, type Spec } from "../../src/spec/spec.ts";
+
+const spec: Spec = {
+  pre: null,
+  root: "/r",
+  init: "/init",
+  args: ["a b"],
+  user: null,
+  network: false,
+  memory: null,
+  debug: false,
+};
+const facts: Facts = {
+  pid: 1,
+  uid: 0,
+  gid: 0,
+  capabilities: { sysAdmin: true, setUid: true, setGid: true },
+  ignoredSignals: [13],
+  namespaces: new Set(NAMESPACES),
+  kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true },
+  onRootfs: false,
+  openFiles: null,
+  term: null,
+};
+const old: Facts["kernel"] = { mountDescriptors: false, closeRange: false, openat2: false, pidfd: false };
+const place: ChildPlace = { gate: [3, 4], life: 6, rootPath: "/r", inherited: [7, 9] };
+const shown = (s: Spec, f: Facts): string => childPlan(s, f, place).map(showOp).join("\n");
+
+describe("the child's plan", () => {
+  test("as root", () => {
+    expect(shown(spec, facts)).toMatchSnapshot();
+  });
+  test("with a user namespace and a network", () => {
+    expect(
+      shown({ ...spec, user: { uid: 5, gid: 6 }, network: true }, { ...facts, term: "xterm" }),
+    ).toMatchSnapshot();
+  });
+  test("on an old kernel", () => {
+    expect(
+      shown(spec, { ...facts, kernel: old, namespaces: new Set(["mnt", "pid", "uts", "ipc"]) }),
+    ).toMatchSnapshot();
+  });
+  test("on an initramfs", () => {
+    expect(shown(spec, { ...facts, onRootfs: true })).toMatchSnapshot();
+  });
+  test("in a debug build, with the caller's limit of open files", () => {
+    const openFiles = { soft: 1024n, hard: 4096n };
+    expect(shown({ ...spec, debug: true }, { ...facts, openFiles })).toMatchSnapshot();
+  });
+});
+
+test("the pre script's plan", () => {
+  const ops = prePlan({ ...spec, pre: "/p", user: { uid: 5, gid: 6 }, network: true }, facts, "/p", 42, []);
+  expect(ops.map(showOp).join("\n")).toMatchSnapshot();
+});
+
+describe("order that security rests on", () => {
+  const ops = childPlan({ ...spec, network: true }, facts, place);
+  const at = (call: string, first = ""): number => {
+    const found = ops.findIndex((op) => showOp(op).includes(`${call}(${first}`));
+    expect(found, call).toBeGreaterThanOrEqual(0);
+    return found;
+  };
+  test.each([
+    ["the gate before everything that changes anything", () => at("read") < at("setgroups")],
+    ["groups before ids", () => at("setgroups") < at("setresgid") && at("setresgid") < at("setresuid")],
+    ["mounts private before any mount", () => at("mount", "NULL") < at("open_tree")],
+    ["proc before the old root is let go", () => at("fsmount") < at("umount2")],
+    ["descriptors, then signals, then exec", () => at("close_range") < at("rt_sigprocmask")],
+    ["exec last", () => at("execve") === ops.length - 1],
+  ])("%s", (_, holds) => {
+    expect(holds()).toBe(true);
+  });
+  test("the parent-death signal is set again after the change of ids, which takes it back", () => {
+    const texts = ops.map(showOp);
+    expect(texts.lastIndexOf("prctl(PR_SET_PDEATHSIG, 9)")).toBeGreaterThan(at("setresuid"));
+  });
+});
+
+test("namespaces", () => {
+  expect(namespacesOf(spec, facts)).toEqual(["mnt", "pid", "uts", "ipc", "cgroup"]);
+  expect(namespacesOf({ ...spec, network: true, user: { uid: 0, gid: 0 } }, facts)).toEqual([...NAMESPACES]);
+  expect(showClone(cloneFlags(spec, facts))).toBe(
+    "clone(CLONE_VM|CLONE_PIDFD|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWPID|SIGCHLD)",
+  );
+});
