@@ -157,9 +157,9 @@ export function launch(words: string[], how: How = {}): Running {
   };
 }
 
-/** Resolves when the condition holds: for what the kernel does without telling anybody. Fails after ten seconds. */
-export async function until(what: string, condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 10_000;
+/** Resolves when the condition holds: for what the kernel does without telling anybody. Fails after the limit (ms). */
+export async function until(what: string, condition: () => boolean, limit = 10_000): Promise<void> {
+  const deadline = performance.now() + limit;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`never came true: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
@@ -223,10 +223,16 @@ export function cgroupsLeft(): string[] {
 
 const mounts = (): string => read("/proc/self/mountinfo");
 
-/** Asserts that nothing of ns is on the host any more. */
+/** Asserts that nothing of ns is on the host any more; what is, is taken away, so that the next test starts clean. */
 export async function expectNothingLeft(): Promise<void> {
-  await until(`no process left: ${processesLeft().join("; ")}`, () => processesLeft().length === 0);
-  await until(`no cgroup left: ${cgroupsLeft().join("; ")}`, () => cgroupsLeft().length === 0);
+  try {
+    await until("no process is left", () => processesLeft().length === 0, 3000);
+    await until("no cgroup is left", () => cgroupsLeft().length === 0, 1000);
+  } catch (error) {
+    const processes = processesLeft();
+    for (const text of processes) process.kill(Number.parseInt(text, 10), "SIGKILL");
+    throw new Error(`${error}: ${processes.join("; ").slice(0, 400)} ${cgroupsLeft().join(" ")}`);
+  }
   expect(mounts()).toBe(mountsBefore);
 }
 

@@ -25,7 +25,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EROFS", "EACCES"],
     "the root has no directory /proc and cannot be written: make one in it",
   ],
-  [/^pivot into the root/, ["EINVAL"], "ns runs in a chroot: its own root directory has to be a mount point"],
+  [
+    /^(pivot into the root|make mounts private)/,
+    ["EINVAL"],
+    "ns runs in a chroot: its own root directory has to be a mount point",
+  ],
   [
     /^(bind|mount) the root/,
     ["EINVAL"],
