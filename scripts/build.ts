@@ -25,6 +25,7 @@ const result = await Bun.build({
     autoloadBunfig: false,
     // without a "--" of our own, BUN_OPTIONS=--preload=x.ts would run a stranger's code
     execArgv: ["--"],
+    jitPolicy: 1000,
   },
   define: {
     NS_LAUNCHER: JSON.stringify([...launcher.code]),

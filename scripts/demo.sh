@@ -84,5 +84,7 @@ echo "exit status $status (128 + 9: killed by SIGKILL)"
 [ $status = 137 ] || exit 1
 
 title "Done"
-echo "Nothing is left of them: no process, no mount, no cgroup, no interface. What examples/pre.sh changed on this host for"
-echo "every container stays: it forwards packets and, with nft or iptables, has a NAT rule that matches nothing now."
+cat <<'END'
+Nothing is left of them: no process, no mount, no cgroup, no interface. What examples/pre.sh set up on this host for
+every container stays: it forwards packets and, with nft or iptables, has a NAT rule that now matches nothing.
+END

@@ -5,6 +5,7 @@
  */
 import { EXIT, NsError } from "../spec/error.ts";
 import { commandLine } from "./words.ts";
+import { start } from "../index.ts";
 import { parseArgv, specOf } from "./argv.ts";
 import { isDebug } from "./version.ts";
 
@@ -23,7 +24,6 @@ async function run(): Promise<number> {
     (await import("./commands/dry-run.ts")).dryRun(spec);
     return 0;
   }
-  const { start } = await import("../index.ts");
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
   const { status, cause } = await start(spec, progress);
   if (cause !== null) (await import("./log.ts")).sayError(cause);

@@ -1,10 +1,10 @@
 /** What this host, this process and this kernel are like. Read once, before anything is decided. */
 import { type Facts, type Limit, NAMESPACES } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
-import { CLOSE_RANGE, O } from "../sys/constants.ts";
+import { CLOSE_RANGE, O, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber } from "../sys/errno.ts";
 import { access, close, fileSystemOf, open, readFile } from "../sys/file.ts";
-import { call, placeString, reserve, scratch } from "../sys/kernel.ts";
+import { call, getI64, placeString, reserve, scratch } from "../sys/kernel.ts";
 import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
 
 const CAP_SETGID = 6;
@@ -47,15 +47,25 @@ function onRootfs(): boolean {
   return parseMountinfo(text("/proc/self/mountinfo")).some((m) => m.point === "/" && m.type === "rootfs");
 }
 
+/** The limits of open files of a process (0: this one); null when this user may not ask. */
+function openFilesOf(pid: number): Limit | null {
+  return scratch(() => {
+    const limit = reserve(16);
+    if (call("prlimit64", pid, RLIMIT_NOFILE, 0, limit) !== 0) return null;
+    return { soft: getI64(limit), hard: getI64(limit + 8) };
+  });
+}
+
 /**
  * Bun raises its soft limit of open files to the hard one when it starts. The parent's soft limit is the best guess at
  * what the caller had.
  */
-function callersOpenFiles(status: string): Limit | null {
-  const own = openFilesLimit(text("/proc/self/limits"));
-  const parent = openFilesLimit(text(`/proc/${statusField(status, "PPid")}/limits`));
-  if (own === null || parent === null || own.soft !== own.hard || parent.soft >= own.soft) return null;
-  return { soft: parent.soft, hard: own.hard };
+function callersOpenFiles(): Limit | null {
+  const own = openFilesOf(0);
+  const ppid = call("getppid");
+  const parent = openFilesOf(ppid) ?? openFilesLimit(text(`/proc/${ppid}/limits`));
+  if (own === null || parent === null || own.soft !== own.hard || parent.soft < 0) return null;
+  return own.soft < 0 || parent.soft < own.soft ? { soft: parent.soft, hard: own.hard } : null;
 }
 
 function terminalType(): string | null {
@@ -83,7 +93,7 @@ export function probe(): Facts {
     namespaces: new Set(NAMESPACES.filter((name) => access(`/proc/self/ns/${name}`, 0) === 0)),
     kernel: kernelFacts(),
     onRootfs: onRootfs(),
-    openFiles: callersOpenFiles(status),
+    openFiles: callersOpenFiles(),
     term: terminalType(),
   };
 }

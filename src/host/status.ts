@@ -18,11 +18,11 @@ export function bitsOf(mask: string, first: number): number[] {
   return out;
 }
 
-/** The limit of open files in /proc/PID/limits. */
-export function openFilesLimit(limits: string): { soft: bigint; hard: bigint } | null {
+/** The limits of open files in /proc/PID/limits; -1 stands for no limit, as in memory (RLIM_INFINITY). */
+export function openFilesLimit(limits: string): { soft: number; hard: number } | null {
   const match = /^Max open files\s+(\S+)\s+(\S+)/m.exec(limits);
   if (match === null) return null;
-  const number = (text: string) => (text === "unlimited" ? 0xffffffffffffffffn : BigInt(text));
+  const number = (text: string) => (text === "unlimited" ? -1 : Number(text));
   return { soft: number(match[1]!), hard: number(match[2]!) };
 }
 

@@ -29,8 +29,8 @@ function limitOpenFiles(facts: Facts): Op[] {
   const { soft, hard } = facts.openFiles;
   const memory = new Uint8Array(16);
   const view = new DataView(memory.buffer);
-  view.setBigUint64(0, soft, true);
-  view.setBigUint64(8, hard, true);
+  view.setBigInt64(0, BigInt(soft), true);
+  view.setBigInt64(8, BigInt(hard), true);
   return [
     {
       call: "prlimit64",

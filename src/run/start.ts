@@ -106,7 +106,6 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
     close(gate[0]);
-    say(`child: process ${child.pid}`);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
     watcher = startWatcher(life, pidfd, cgroup === null ? [] : directoriesOf(cgroup), [
       gate[1],
@@ -114,6 +113,7 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       child.report,
     ]);
 
+    say(`child: process ${child.pid}`);
     if (spec.user !== null) {
       const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
       for (const { path: file, content } of maps) say(`map: write '${content}' to ${file}`);
@@ -135,7 +135,7 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       say("pre script: exited with status 0");
     }
 
-    for (const op of ops) say(`op: ${showOp(op)}`);
+    if (progress !== null) for (const op of ops) say(`op: ${showOp(op)}`);
     write(gate[1], "g");
     close(gate[1]);
     const failure = await awaitReport(child);

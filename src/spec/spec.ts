@@ -26,9 +26,10 @@ export interface Spec {
 export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "user"] as const;
 export type Namespace = (typeof NAMESPACES)[number];
 
+/** A resource limit (getrlimit(2)); -1 stands for none. */
 export interface Limit {
-  readonly soft: bigint;
-  readonly hard: bigint;
+  readonly soft: number;
+  readonly hard: number;
 }
 
 export interface Facts {

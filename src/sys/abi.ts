@@ -41,6 +41,7 @@ const x64 = {
   fstatfs: 138,
   unshare: 272,
   pipe2: 293,
+  getppid: 110,
   prlimit64: 302,
   statfs: 137,
   statx: 332,

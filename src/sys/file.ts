@@ -54,7 +54,7 @@ export function writeFile(path: Bytes, content: Bytes): number {
   if (fd < 0) return fd;
   const n = write(fd, content);
   close(fd);
-  return n < 0 ? n : 0;
+  return Math.min(n, 0);
 }
 
 export const write = (fd: number, content: Bytes): number =>

@@ -108,15 +108,25 @@ export const getU16 = (address: number): number => view.getUint16(address - base
 export const getU32 = (address: number): number => view.getUint32(address - base, true);
 export const getI32 = (address: number): number => view.getInt32(address - base, true);
 
-/** Writes a 64-bit number: a safe integer, negative or not, or a bigint. */
-export function putI64(address: number, value: number | bigint): void {
-  view.setBigInt64(address - base, BigInt.asIntN(64, BigInt(value)), true);
+/** Writes a 64-bit number, negative or not, that is a safe integer. */
+export function putI64(address: number, value: number): void {
+  view.setInt32(address - base, value | 0, true);
+  view.setInt32(address - base + 4, Math.floor(value / 2 ** 32), true);
 }
+
+/** Reads a 64-bit number as a safe integer; what is larger (RLIM_INFINITY) loses its low bits. */
+export const getI64 = (address: number): number =>
+  view.getUint32(address - base, true) + view.getInt32(address - base + 4, true) * 2 ** 32;
 
 /** A copy of memory as bytes. */
 export function takeBytes(address: number, size: number): Bytes {
   let out = "";
-  const at = address - base;
-  for (let i = 0; i < size; i++) out += String.fromCharCode(bytes[at + i]!);
+  const end = address - base + size;
+  // in pieces: every byte becomes an argument
+  for (let at = address - base; at < end; at += 8192)
+    out += String.fromCharCode.apply(
+      null,
+      bytes.subarray(at, Math.min(end, at + 8192)) as unknown as number[],
+    );
   return out;
 }

@@ -50,7 +50,7 @@ describe("the child's plan", () => {
     expect(shown(spec, { ...facts, onRootfs: true })).toMatchSnapshot();
   });
   test("in a debug build, with the caller's limit of open files", () => {
-    const openFiles = { soft: 1024n, hard: 4096n };
+    const openFiles = { soft: 1024, hard: 4096 };
     expect(shown({ ...spec, debug: true }, { ...facts, openFiles })).toMatchSnapshot();
   });
 });
