@@ -1,7 +1,6 @@
-/** The help and the usage line, from the flag table. citty renders the list of options. */
-import { writeSync } from "node:fs";
+/** The help, from the flag table. citty renders the list of options. Loaded only when somebody asks for it. */
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
-import { FLAGS, USAGE } from "./flags.ts";
+import type { Flag } from "./flags.ts";
 
 const TEXT = `
 Starts a root file system's init as an isolated container: in namespaces of its own, with NEWROOT as its root, a fresh
@@ -21,9 +20,9 @@ Exit status: INIT's own; 128+N if signal N ended it; 125 ns failed; 126 INIT can
   ns -u - /tmp/root /bin/sh $(id -u) $(id -g)
 `;
 
-function command() {
+function command(flags: readonly Flag[]) {
   const args: ArgsDef = {};
-  for (const flag of FLAGS) {
+  for (const flag of flags) {
     const alias = flag.short === undefined ? {} : { alias: flag.short };
     args[flag.name] =
       flag.kind === "switch"
@@ -36,26 +35,14 @@ function command() {
 const colourful = (): boolean =>
   process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 
-/** Prints the help on standard output. */
-export async function printHelp(): Promise<void> {
-  const rendered = await renderUsage(command());
-  const plain = rendered.split("\n");
-  const first = plain.findIndex((line) => line.includes("OPTIONS") && !line.includes("USAGE")) + 1;
-  const options = plain
+/** The help as text, with colours on a terminal. */
+export async function help(flags: readonly Flag[], usage: string): Promise<string> {
+  const lines = (await renderUsage(command(flags))).split("\n");
+  const first = lines.findIndex((line) => line.includes("OPTIONS") && !line.includes("USAGE")) + 1;
+  const options = lines
     .slice(first)
     .map((line) => line.trimEnd())
     .filter((line) => line !== "")
     .join("\n");
-  console.log(
-    `Usage: ${USAGE}\n${TEXT}\n${colourful() ? options : Bun.stripANSI(options)}\n${STATUSES.trimEnd()}`,
-  );
-}
-
-/** Prints the usage line on standard error, after the message about what is wrong. */
-export function printUsage(): void {
-  try {
-    writeSync(2, `usage: ${USAGE}\n`);
-  } catch {
-    // nobody listens
-  }
+  return `Usage: ${usage}\n${TEXT}\n${colourful() ? options : Bun.stripANSI(options)}\n${STATUSES.trimEnd()}`;
 }

@@ -8,16 +8,17 @@ import { createConsola } from "consola/core";
 
 const STANDARD_ERROR = 2;
 
+/** How a line begins, by consola's type of message. */
+const PREFIX: Record<string, string> = { error: "ns: ", info: "ns: ", box: "note: ", log: "" };
+
 const log = createConsola({
   level: 999, // what is said is decided by the caller, not by CI, DEBUG or CONSOLA_LEVEL
   throttle: 0,
   reporters: [
     {
       log({ type, args }) {
-        const [text] = args as [string];
-        const prefix = type === "box" ? "note: " : "ns: ";
         try {
-          writeSync(STANDARD_ERROR, `${prefix}${text}\n`);
+          writeSync(STANDARD_ERROR, `${PREFIX[type] ?? ""}${args[0]}\n`);
         } catch {
           // a full disk or a closed descriptor must not change what ns does
         }
@@ -29,3 +30,4 @@ const log = createConsola({
 export const sayError = (text: string): void => log.error(text);
 export const sayNote = (text: string): void => log.box(text);
 export const sayProgress = (text: string): void => log.info(text);
+export const sayUsage = (usage: string): void => log.log(`usage: ${usage}`);

@@ -1,27 +1,30 @@
 #!/usr/bin/env bun
 /**
  * The program: reads the command line, runs what it says, prints errors and ends the process. The only place that exits.
- * What is not needed to start a container is imported when it is.
+ * What is not needed to start a container (consola, citty) is imported when it is; those modules import none of ours, so
+ * that the bundler puts all that a start needs into one piece.
  */
-import { EXIT, NsError } from "../spec/error.ts";
-import { commandLine } from "./words.ts";
 import { start } from "../index.ts";
+import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
-import { isDebug } from "./version.ts";
+import { dryRun } from "./commands/dry-run.ts";
+import { FLAGS, USAGE } from "./flags.ts";
+import { isDebug, versionLine } from "./version.ts";
+import { commandLine } from "./words.ts";
 
 async function run(): Promise<number> {
-  const line = parseArgv(await commandLine());
+  const line = parseArgv(commandLine());
   if (line.options.help) {
-    await (await import("./help.ts")).printHelp();
+    console.log(await (await import("./help.ts")).help(FLAGS, USAGE));
     return 0;
   }
   if (line.options.version) {
-    (await import("./version.ts")).printVersion();
+    console.log(versionLine());
     return 0;
   }
   const spec = specOf(line, isDebug);
   if (line.options.dryRun) {
-    (await import("./commands/dry-run.ts")).dryRun(spec);
+    console.log(dryRun(spec));
     return 0;
   }
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
@@ -31,25 +34,23 @@ async function run(): Promise<number> {
 }
 
 async function explain(error: unknown): Promise<number> {
-  const { sayError, sayNote } = await import("./log.ts");
+  const { sayError, sayNote, sayUsage } = await import("./log.ts");
   if (!(error instanceof NsError)) {
     const reason = error instanceof Error ? error.message : String(error);
-    const noJit = /JIT|executable memory/.test(reason);
-    sayError(
-      noJit
-        ? "this process may not make memory executable, which ns needs to start"
-        : `internal error: ${reason}`,
-    );
-    sayNote(
-      noJit
-        ? "lift RLIMIT_AS (ulimit -v unlimited), BUN_JSC_* variables and SELinux or systemd restrictions (MemoryDenyWriteExecute)"
-        : "please report it with the command line that led to it",
-    );
+    if (/JIT|executable memory/.test(reason)) {
+      sayError("this process may not make memory executable, which ns needs to start");
+      sayNote(
+        "lift RLIMIT_AS (ulimit -v unlimited), BUN_JSC_* variables, MemoryDenyWriteExecute or SELinux's execmem",
+      );
+    } else {
+      sayError(`internal error: ${reason}`);
+      sayNote("please report it with the command line that led to it");
+    }
     return EXIT.failed;
   }
   sayError(error.message);
   if (error.note !== undefined) sayNote(error.note);
-  if (error.status === EXIT.usage) (await import("./help.ts")).printUsage();
+  if (error.status === EXIT.usage) sayUsage(USAGE);
   return error.status;
 }
 

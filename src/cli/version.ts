@@ -9,7 +9,3 @@ export const isDebug = build.type === "dbg";
 /** "ns 0.1.0 (release, linux-x64, Bun 1.4.5)" */
 export const versionLine = (): string =>
   `ns ${build.version} (${isDebug ? "debug" : "release"}, ${build.target}, Bun ${Bun.version})`;
-
-export function printVersion(): void {
-  console.log(versionLine());
-}

@@ -1,5 +1,6 @@
 /** The words of the command line as bytes. */
 import { type Bytes, bytesOf } from "../sys/bytes.ts";
+import { readFile } from "../sys/file.ts";
 
 const REPLACEMENT = "\ufffd";
 
@@ -7,10 +8,9 @@ const REPLACEMENT = "\ufffd";
  * The user's arguments. JavaScript has them as text, in which bytes that are not UTF-8 are lost; only then they are read
  * from the kernel again.
  */
-export async function commandLine(): Promise<Bytes[]> {
+export function commandLine(): Bytes[] {
   const words = process.argv.slice(2);
   if (!words.some((word) => word.includes(REPLACEMENT))) return words.map(bytesOf);
-  const { readFile } = await import("../sys/file.ts");
   const raw = readFile("/proc/self/cmdline", 1 << 23);
   if (typeof raw !== "string") return words.map(bytesOf);
   return raw.split("\0").slice(0, -1).slice(-words.length);

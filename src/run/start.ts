@@ -74,7 +74,7 @@ function causeOf(spec: Spec, ending: Ending, cgroup: Cgroup | null): string | nu
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
 export async function start(spec: Spec, progress: Progress | null = null): Promise<Outcome> {
-  const say: Progress = progress ?? (() => {});
+  const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);
   const listener = listen(facts.ignoredSignals);
@@ -84,8 +84,10 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
   let preProcess: number | null = null;
   try {
     if (spec.memory !== null) {
-      cgroup = createCgroup(spec.memory, facts);
-      say(`cgroup: ${cgroup.directory}, memory ${showSize(spec.memory)}`);
+      const { memory } = spec;
+      const made = createCgroup(memory, facts);
+      cgroup = made;
+      say(() => `cgroup: ${made.directory}, memory ${showSize(memory)}`);
     }
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
@@ -100,7 +102,7 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       rootPath: typeof path === "string" ? path : spec.root,
       inherited,
     });
-    say(`namespaces: ${namespacesOf(spec, facts).join(" ")}`);
+    say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
     const started = startReported(ops, cloneFlags(spec, facts));
     scratch(() => call("chdir", placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
@@ -113,17 +115,17 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       child.report,
     ]);
 
-    say(`child: process ${child.pid}`);
+    say(() => `child: process ${started.pid}`);
     if (spec.user !== null) {
       const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
-      for (const { path: file, content } of maps) say(`map: write '${content}' to ${file}`);
+      for (const { path: file, content } of maps) say(() => `map: write '${content}' to ${file}`);
       writeIdMaps(maps);
     }
     if (cgroup !== null) joinCgroup(cgroup, child.pid, facts.uid);
     stopIfAsked(listener);
     if (spec.pre !== null) {
-      say(`pre script: ${show(spec.pre)} ${child.pid}`);
       const { pre } = spec;
+      say(() => `pre script: ${show(pre)} ${started.pid}`);
       await runPre({
         ...{ spec, facts, pre, child: child.pid, inherited, listener },
         onProcess: (pid) => {
@@ -132,21 +134,21 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
         },
       });
       stopIfAsked(listener);
-      say("pre script: exited with status 0");
+      say(() => "pre script: exited with status 0");
     }
 
-    if (progress !== null) for (const op of ops) say(`op: ${showOp(op)}`);
+    for (const op of ops) say(() => `op: ${showOp(op)}`);
     write(gate[1], "g");
     close(gate[1]);
     const failure = await awaitReport(child);
     if (failure !== null) throw childError(spec, ops[failure.op]!, failure.errno, root);
-    say(`init: ${show(spec.init)} runs as process ${child.pid}`);
-    const { pid } = child;
+    const { pid } = started;
+    say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.onSignal = (signal) => call("kill", pid, signal);
     const ending = await listener.waitFor(pid);
     listener.onSignal = () => {};
     child = null;
-    say(
+    say(() =>
       "exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`,
     );
     return { status: statusOf(ending), cause: causeOf(spec, ending, cgroup) };
@@ -157,8 +159,11 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       reapNow(child.pid);
     }
     watcher?.dismiss();
-    if (cgroup !== null && !removeCgroup(cgroup, facts))
-      say(`cgroup: ${cgroup.directory} is still in use; the next start removes it`);
+    if (cgroup !== null) {
+      const { directory } = cgroup;
+      if (!removeCgroup(cgroup, facts))
+        say(() => `cgroup: ${directory} is in use; the next start removes it`);
+    }
     close(root);
     listener.close();
   }

@@ -1,0 +1,22 @@
+#!/bin/sh
+# test.sh, which is `npm test`, installs what the tests need, builds both executables and runs every test: units, end to
+# end on this host, and in virtual machines. Arguments go to `bun test` (a file or folder to run only that). The last line
+# is `N passed, N failed, N skipped`.
+set -eu
+cd "$(dirname "$0")/.."
+
+# busybox-static: roots; bubblewrap, util-linux: controls that an attack works where ns must stop it; nftables, iproute2,
+# iputils-ping: the network of the examples; qemu and what follows: the virtual machines
+scripts/setup.sh busybox-static util-linux bsdutils bubblewrap nftables iproute2 iputils-ping hostname \
+	qemu-system-x86 e2fsprogs xz-utils mmdebstrap
+
+bun=node_modules/.bin/bun
+$bun run scripts/build.ts
+$bun run scripts/build.ts --release
+
+report=build/junit.xml
+rm -f $report
+status=0
+$bun test --reporter=junit --reporter-outfile=$report "$@" || status=$?
+$bun run scripts/summary.ts $report || status=1
+exit $status
