@@ -2,9 +2,10 @@
  *
  * Layout, mirrored by src/plan/encode.ts (all little-endian, a task is 8-byte aligned):
  *   task: 128 bytes: cloneFlags, stack, pidfd, report, count, then 11 saved results, all 64 bits; the ops follow
- *   op:    64 bytes: nr (32 bits); save, refs, flags, 0 (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
- * An op is one system call. Bit j of refs makes arg[j] the number of a saved result; save (255: nowhere) keeps the
- * result; an errno in fine is no failure; flag 1 ends the task quietly when the result is 0.
+ *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
+ * An op is one system call, or one of the four below. Bit j of refs makes arg[j] the number of a saved result; save
+ * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
  * The first failure is reported as two 32-bit numbers, the op's index and its errno.
  *
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
@@ -15,8 +16,8 @@ typedef unsigned int u32;
 typedef unsigned char u8;
 
 struct op {
-    u32 nr;
-    u8 save, refs, flags, zero;
+    int nr;
+    u8 save, refs, flags, guard;
     u8 fine[8];
     i64 arg[6];
 };
@@ -27,12 +28,19 @@ struct task {
     struct op ops[1];
 };
 
-enum { STOP_AT_ZERO = 1, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
+enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
+
+/* What an op can do that no system call does: start(task), supervise(pid, signals), exit(wait status),
+ * decimal(value, where). As entries, launcher(OP_START, task) starts a task, launcher(OP_RUN, task) becomes one. */
+enum { OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5 };
 
 i64 launcherBegin(void) { return 0; }
 
 #if defined(__x86_64__)
-enum { NR_write = 1, NR_rt_sigprocmask = 14, NR_exit_group = 231 };
+enum {
+    NR_write = 1, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
+    NR_exit_group = 231
+};
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
 static i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
@@ -58,14 +66,63 @@ static i64 isFine(struct op *op, i64 errnum) {
     return 0;
 }
 
-/* Runs the ops in order; never returns. The child calls it on its own stack, in memory shared with the parent. */
+static i64 start(struct task *task);
+
+static i64 exitStatus(i64 waitStatus) {
+    return waitStatus & 127 ? 128 + (waitStatus & 127) : waitStatus >> 8 & 255;
+}
+
+static i64 decimal(i64 value, u8 *where) {
+    i64 digits = 1, rest = value;
+    while (rest >= 10) {
+        rest = rest / 10;
+        digits++;
+    }
+    where[digits] = 0;
+    while (digits > 0) {
+        where[--digits] = 48 + value % 10;
+        value = value / 10;
+    }
+    return 0;
+}
+
+/* Waits for the end of a child and passes these signals (a mask, all of them blocked) on to it; the third SIGTERM or
+ * SIGINT kills it. A signal of the terminal's has reached the child already if it is in the same process group. */
+static i64 supervise(i64 pid, i64 signals) {
+    enum { WNOHANG = 1, SI_KERNEL = 128, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17, PATIENCE = 3 };
+    i64 signal, impatience = 0;
+    int status = 0, info[32];
+    for (;;) {
+        signal = sys(NR_wait4, pid, (i64)&status, WNOHANG, 0, 0, 0);
+        if (signal == pid) return status;
+        if (signal < 0) return SETUP_FAILED << 8;
+        signal = sys(NR_rt_sigtimedwait, (i64)&signals, (i64)info, 0, 8, 0, 0);
+        if (signal <= 0 || signal == SIGCHLD) continue;
+        if ((signal == SIGTERM || signal == SIGINT) && ++impatience >= PATIENCE)
+            signal = SIGKILL;
+        else if (info[2] == SI_KERNEL && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) == sys(NR_getpgid, 0, 0, 0, 0, 0, 0))
+            continue;
+        sys(NR_kill, pid, signal, 0, 0, 0, 0);
+    }
+}
+
+static i64 perform(i64 nr, i64 *arg) {
+    if (nr == OP_START) return start((struct task *)arg[0]);
+    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1]);
+    if (nr == OP_EXIT) return sys(NR_exit_group, exitStatus(arg[0]), 0, 0, 0, 0, 0);
+    if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
+    return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+/* Runs the ops in order; never returns. A started task runs on its own stack, in memory shared with the parent. */
 static void runTask(struct task *task) {
     i64 i, j, arg[6], result;
     u32 failure[2];
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
+        if (op->flags & ONLY_IF_KILLED && (task->saved[op->guard] & 127) != 9) continue;
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? task->saved[op->arg[j]] : op->arg[j];
-        result = sys(op->nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+        result = perform(op->nr, arg);
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
             failure[0] = i;
             failure[1] = -result;
@@ -74,6 +131,7 @@ static void runTask(struct task *task) {
         }
         if (result == 0 && op->flags & STOP_AT_ZERO) break;
         if (op->save != NOWHERE) task->saved[op->save] = result;
+        if (result >= 0 && op->flags & SKIP_NEXT) i++;
     }
     sys(NR_exit_group, 0, 0, 0, 0, 0, 0);
 }
@@ -88,9 +146,10 @@ static i64 start(struct task *task) {
     return pid;
 }
 
-/* The one entry: any system call by its number, or, with number -1, the start of the task at address a. */
+/* The one entry: any system call by its number, or, by numbers below 0, what the enum above says. */
 i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
-    if (nr == -1) return start((struct task *)a);
+    if (nr == OP_START) return start((struct task *)a);
+    if (nr == OP_RUN) runTask((struct task *)a);
     return sys(nr, a, b, c, d, e, f);
 }
 

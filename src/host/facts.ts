@@ -4,7 +4,7 @@ import { bytesOf } from "../sys/bytes.ts";
 import { CLOSE_RANGE, O, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber } from "../sys/errno.ts";
 import { access, close, fileSystemOf, open, readFile } from "../sys/file.ts";
-import { call, getI64, placeString, reserve, scratch } from "../sys/kernel.ts";
+import { call, scratch } from "../sys/kernel.ts";
 import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
 
 const CAP_SETGID = 6;
@@ -24,8 +24,8 @@ const known = (result: number): boolean =>
   result !== -errnoNumber("ENOSYS") && result !== -errnoNumber("EPERM");
 
 function kernelFacts(): Facts["kernel"] {
-  return scratch(() => {
-    const empty = placeString("");
+  return scratch((memory) => {
+    const empty = memory.placeString("");
     const nobody = 0xffffffff;
     return {
       mountDescriptors: known(call("open_tree", -1, empty, 0)),
@@ -49,10 +49,10 @@ function onRootfs(): boolean {
 
 /** The limits of open files of a process (0: this one); null when this user may not ask. */
 function openFilesOf(pid: number): Limit | null {
-  return scratch(() => {
-    const limit = reserve(16);
+  return scratch((memory) => {
+    const limit = memory.reserve(16);
     if (call("prlimit64", pid, RLIMIT_NOFILE, 0, limit) !== 0) return null;
-    return { soft: getI64(limit), hard: getI64(limit + 8) };
+    return { soft: memory.getI64(limit), hard: memory.getI64(limit + 8) };
   });
 }
 
@@ -69,7 +69,7 @@ function callersOpenFiles(): Limit | null {
 }
 
 function terminalType(): string | null {
-  const isTerminal = scratch(() => call("ioctl", 0, TCGETS, reserve(64)) === 0);
+  const isTerminal = scratch((memory) => call("ioctl", 0, TCGETS, memory.reserve(64)) === 0);
   const term = process.env.TERM ?? "";
   return isTerminal && /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
 }

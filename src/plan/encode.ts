@@ -3,15 +3,20 @@
  *
  * Layout, mirrored by csrc/launcher.c (all little-endian, a task is 8-byte aligned):
  *   task: 128 bytes: cloneFlags, stack, pidfd, report, count, then 11 saved results, all 64 bits; the ops follow
- *   op:    64 bytes: nr (32 bits); save, refs, flags, 0 (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
- * An op is one system call. Bit j of refs makes arg[j] the number of a saved result; save (255: nowhere) keeps the
- * result; an errno in fine is no failure; flag 1 ends the task quietly when the result is 0.
+ *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
+ * An op is one system call, or one of the four below. Bit j of refs makes arg[j] the number of a saved result; save
+ * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
  * The first failure is reported as two 32-bit numbers, the op's index and its errno.
  */
 import { callNumber } from "../sys/abi.ts";
 import { errnoNumber } from "../sys/errno.ts";
-import { getI32, placeBuffer, placeString, putByte, putI64, putU32, reserve } from "../sys/kernel.ts";
-import type { Op, Slot } from "./op.ts";
+import { arena } from "../sys/kernel.ts";
+import type { Memory } from "../sys/memory.ts";
+import type { Action, Op, Slot } from "./op.ts";
+
+/** The numbers that stand for what is no system call. */
+const ACTIONS: Readonly<Record<Action, number>> = { start: -1, supervise: -3, exit: -4, decimal: -5 };
 
 const HEADER = 128;
 const OP = 64;
@@ -19,6 +24,8 @@ const SLOTS = 11;
 const STACK = 16384;
 const NOWHERE = 255;
 const STOP_AT_ZERO = 1;
+const ONLY_IF_KILLED = 2;
+const SKIP_NEXT = 4;
 const SIGCHLD = 17;
 
 export interface Task {
@@ -37,9 +44,12 @@ export interface TaskOptions {
   readonly report: number;
 }
 
-/** Lays out a task in memory that stays until the end of the process or of the enclosing `scratch()`. */
-export function encodeTask(ops: readonly Op[], options: TaskOptions): Task {
-  const address = reserve(HEADER + OP * ops.length);
+const numberOf = (call: Op["call"]): number =>
+  call in ACTIONS ? ACTIONS[call as Action] : callNumber(call as Exclude<Op["call"], Action>);
+
+/** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
+export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
+  const address = memory.reserve(HEADER + OP * ops.length);
   const slots = new Map<Slot, number>();
 
   const encodeOp = (op: Op, at: number): void => {
@@ -47,26 +57,32 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions): Task {
     op.args.forEach((arg, j) => {
       let value: number;
       if (typeof arg === "number") value = arg;
-      else if (typeof arg === "string") value = placeString(arg);
-      else if ("memory" in arg) value = placeBuffer(arg.memory);
-      else if ("strings" in arg) value = placeStrings(arg.strings);
+      else if (typeof arg === "string") value = memory.placeString(arg);
+      else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
+      else if ("strings" in arg) value = placeStrings(arg.strings, memory);
       else {
         const number = slots.get(arg.slot);
         if (number === undefined) throw new RangeError(`${op.step}: ${arg.slot} is used before it is saved`);
         refs |= 1 << j;
         value = number;
       }
-      putI64(at + 16 + 8 * j, value);
+      memory.putI64(at + 16 + 8 * j, value);
     });
-    for (let j = op.args.length; j < 6; j++) putI64(at + 16 + 8 * j, 0);
-    putU32(at, callNumber(op.call));
-    putByte(at + 4, op.save === undefined ? NOWHERE : slotFor(op.save));
-    putByte(at + 5, refs);
-    putByte(at + 6, op.stopAtZero === true ? STOP_AT_ZERO : 0);
-    putByte(at + 7, 0);
+    for (let j = op.args.length; j < 6; j++) memory.putI64(at + 16 + 8 * j, 0);
+    memory.putU32(at, numberOf(op.call) >>> 0);
+    memory.putByte(at + 4, op.save === undefined ? NOWHERE : slotFor(op.save));
+    memory.putByte(at + 5, refs);
+    const guard = op.onlyIfKilled;
+    memory.putByte(
+      at + 6,
+      (op.stopAtZero ? STOP_AT_ZERO : 0) |
+        (guard === undefined ? 0 : ONLY_IF_KILLED) |
+        (op.skipNext ? SKIP_NEXT : 0),
+    );
+    memory.putByte(at + 7, guard === undefined ? 0 : slotFor(guard));
     for (let j = 0; j < 8; j++) {
       const name = op.fine?.[j];
-      putByte(at + 8 + j, name === undefined ? 0 : errnoNumber(name));
+      memory.putByte(at + 8 + j, name === undefined ? 0 : errnoNumber(name));
     }
   };
   const slotFor = (name: Slot): number => {
@@ -76,23 +92,24 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions): Task {
     slots.set(name, slots.size);
     return slots.size - 1;
   };
-  putI64(address, options.flags | SIGCHLD);
-  putI64(address + 8, reserve(STACK) + STACK);
-  putI64(address + 16, -1);
-  putI64(address + 24, options.report);
-  putI64(address + 32, ops.length);
+  memory.putI64(address, options.flags | SIGCHLD);
+  memory.putI64(address + 8, memory.reserve(STACK) + STACK);
+  memory.putI64(address + 16, -1);
+  memory.putI64(address + 24, options.report);
+  memory.putI64(address + 32, ops.length);
   const replace = (index: number, op: Op): void => encodeOp(op, address + HEADER + OP * index);
   ops.forEach((op, index) => {
     replace(index, op);
   });
-  return { address, replace, pidfd: () => getI32(address + 16) };
+  return { address, replace, pidfd: () => memory.getI32(address + 16) };
 }
 
-function placeStrings(strings: readonly string[]): number {
-  const list = reserve(8 * (strings.length + 1));
+/** A NULL-terminated list of strings; its address. */
+export function placeStrings(strings: readonly string[], memory: Memory): number {
+  const list = memory.reserve(8 * (strings.length + 1));
   strings.forEach((text, i) => {
-    putI64(list + 8 * i, placeString(text));
+    memory.putI64(list + 8 * i, memory.placeString(text));
   });
-  putI64(list + 8 * strings.length, 0);
+  memory.putI64(list + 8 * strings.length, 0);
   return list;
 }

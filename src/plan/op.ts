@@ -7,7 +7,7 @@ import type { Bytes } from "../sys/bytes.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 
 /** Results that later ops use. The launcher has room for eleven in a task. */
-export type Slot = "root" | "proc" | "procTree" | "procContext" | "socket" | "null";
+export type Slot = "root" | "proc" | "procTree" | "procContext" | "socket" | "null" | "watcher" | "ending";
 
 export type Arg =
   | number
@@ -20,8 +20,11 @@ export type Arg =
   /** memory that the kernel reads or writes, and what it holds in words */
   | { readonly memory: Uint8Array; readonly means: string };
 
+/** What the launcher does besides system calls: csrc/launcher.c says what each means. */
+export type Action = "start" | "supervise" | "exit" | "decimal";
+
 export interface Op {
-  readonly call: Call;
+  readonly call: Call | Action;
   readonly args: readonly Arg[];
   /** what this step is for, as an error message or a progress line says it: "mount proc on /proc" */
   readonly step: string;
@@ -31,6 +34,10 @@ export interface Op {
   readonly fine?: readonly ErrnoName[];
   /** a result of 0 ends the task quietly: the other end of a pipe is gone */
   readonly stopAtZero?: true;
+  /** skip this op unless the wait status under this name tells of SIGKILL */
+  readonly onlyIfKilled?: Slot;
+  /** skip the next op if this one succeeds */
+  readonly skipNext?: true;
 }
 
 export const slot = (name: Slot): Arg => ({ slot: name });

@@ -18,7 +18,7 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import { show } from "../sys/bytes.ts";
 import { SIGNALS, signalName } from "../sys/constants.ts";
 import { access, close, list, workingDirectory, write } from "../sys/file.ts";
-import { call, placeString, scratch } from "../sys/kernel.ts";
+import { call, scratch } from "../sys/kernel.ts";
 import { check } from "./check.ts";
 import { childError, cloneError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
@@ -104,7 +104,7 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
     });
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
     const started = startReported(ops, cloneFlags(spec, facts));
-    scratch(() => call("chdir", placeString("/")));
+    scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
     close(gate[0]);
@@ -158,12 +158,14 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
       call("kill", child.pid, SIGNALS.SIGKILL);
       reapNow(child.pid);
     }
-    watcher?.dismiss();
+    // the watcher goes last, so that a SIGKILL even now leaves nothing; but not if it is in ns's own way (tree.ts)
+    if (cgroup?.parent.left != null) watcher?.dismiss();
     if (cgroup !== null) {
       const { directory } = cgroup;
       if (!removeCgroup(cgroup, facts))
         say(() => `cgroup: ${directory} is in use; the next start removes it`);
     }
+    watcher?.dismiss();
     close(root);
     listener.close();
   }

@@ -5,7 +5,7 @@ import { NsError } from "../spec/error.ts";
 import { WNOHANG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, pipe } from "../sys/file.ts";
-import { call, getI32, getU32, putI64, reserve, scratch, startTask } from "../sys/kernel.ts";
+import { call, scratch, startTask } from "../sys/kernel.ts";
 
 const POLLIN = 1;
 
@@ -54,16 +54,16 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
  */
 export async function awaitReport(started: Started): Promise<{ op: number; errno: number } | null> {
   const readable = (): boolean =>
-    scratch(() => {
-      const fds = reserve(8);
-      putI64(fds, started.report + POLLIN * 2 ** 32);
+    scratch((memory) => {
+      const fds = memory.reserve(8);
+      memory.putI64(fds, started.report + POLLIN * 2 ** 32);
       return call("poll", fds, 1, 100) !== 0;
     });
   while (!readable()) await turn();
-  const result = scratch(() => {
-    const failure = reserve(8);
+  const result = scratch((memory) => {
+    const failure = memory.reserve(8);
     const n = call("read", started.report, failure, 8);
-    return n === 8 ? { op: getU32(failure), errno: getU32(failure + 4) } : null;
+    return n === 8 ? { op: memory.getU32(failure), errno: memory.getU32(failure + 4) } : null;
   });
   close(started.report);
   return result;
@@ -71,12 +71,12 @@ export async function awaitReport(started: Started): Promise<{ op: number; errno
 
 /** Reaps the process if it has ended; null while it runs. */
 export function reap(pid: number): Ending | null {
-  return scratch(() => {
-    const status = reserve(4);
+  return scratch((memory) => {
+    const status = memory.reserve(4);
     const reaped = call("wait4", pid, status, WNOHANG, 0);
     if (reaped === -errnoNumber("ECHILD")) return { exited: 125 };
     if (reaped !== pid) return null;
-    const raw = getI32(status);
+    const raw = memory.getI32(status);
     const signal = raw & 127;
     return signal === 0 ? { exited: (raw >> 8) & 255 } : { signal };
   });
@@ -84,5 +84,5 @@ export function reap(pid: number): Ending | null {
 
 /** Reaps a process that is as good as dead. */
 export function reapNow(pid: number): void {
-  scratch(() => call("wait4", pid, reserve(4), 0, 0));
+  scratch((memory) => call("wait4", pid, memory.reserve(4), 0, 0));
 }

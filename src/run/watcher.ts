@@ -14,6 +14,7 @@ const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
 export interface Watcher {
   /** the pre script to kill, or null when there is none (any more) */
   watchPre(pid: number | null): void;
+  /** ends it; again does nothing */
   dismiss(): void;
 }
 
@@ -37,9 +38,12 @@ export function startWatcher(
   const pid = startTask(task.address);
   if (pid < 0) throw new NsError(`cannot start the watcher: ${errnoText(-pid)}`, { errno: -pid });
   close(life[0]);
+  let dismissed = false;
   return {
     watchPre: (pre) => task.replace(waiting.length, pre === null ? nothing : endPre(pre)),
     dismiss() {
+      if (dismissed) return;
+      dismissed = true;
       call("kill", pid, SIGNALS.SIGKILL);
       reapNow(pid);
       close(life[1]);

@@ -4,36 +4,36 @@
  */
 import type { Bytes } from "./bytes.ts";
 import { AT_EMPTY_PATH, AT_FDCWD, O } from "./constants.ts";
-import { call, getI32, getU16, getU32, placeString, putI64, reserve, scratch, takeBytes } from "./kernel.ts";
+import { call, scratch } from "./kernel.ts";
 
 const CHUNK = 65536;
 
 /** openat(2), always close-on-exec. */
 export const open = (path: Bytes, flags: number, directory = AT_FDCWD): number =>
-  scratch(() => call("openat", directory, placeString(path), flags | O.O_CLOEXEC, 0));
+  scratch((memory) => call("openat", directory, memory.placeString(path), flags | O.O_CLOEXEC, 0));
 
 /** openat2(2), close-on-exec, with RESOLVE_ flags. */
 export const openResolved = (directory: number, path: Bytes, flags: number, resolve: number): number =>
-  scratch(() => {
-    const how = reserve(24);
-    putI64(how, flags | O.O_CLOEXEC);
-    putI64(how + 8, 0);
-    putI64(how + 16, resolve);
-    return call("openat2", directory, placeString(path), how, 24);
+  scratch((memory) => {
+    const how = memory.reserve(24);
+    memory.putI64(how, flags | O.O_CLOEXEC);
+    memory.putI64(how + 8, 0);
+    memory.putI64(how + 16, resolve);
+    return call("openat2", directory, memory.placeString(path), how, 24);
   });
 
 export const close = (fd: number): number => call("close", fd);
 
 /** Reads a descriptor to its end, at most `limit` bytes. */
 export function readAll(fd: number, limit = 1 << 20): Bytes | number {
-  return scratch(() => {
-    const buffer = reserve(CHUNK);
+  return scratch((memory) => {
+    const buffer = memory.reserve(CHUNK);
     let out = "";
     while (out.length < limit) {
       const n = call("read", fd, buffer, Math.min(CHUNK, limit - out.length));
       if (n < 0) return n;
       if (n === 0) break;
-      out += takeBytes(buffer, n);
+      out += memory.takeBytes(buffer, n);
     }
     return out;
   });
@@ -58,34 +58,36 @@ export function writeFile(path: Bytes, content: Bytes): number {
 }
 
 export const write = (fd: number, content: Bytes): number =>
-  scratch(() => call("write", fd, placeString(content), content.length));
+  scratch((memory) => call("write", fd, memory.placeString(content), content.length));
 
 /** 0 when the path may be used in this way (1 execute, 2 write, 4 read) by the effective ids. */
 export const access = (path: Bytes, mode: number): number =>
-  scratch(() => {
+  scratch((memory) => {
     const effective = 0x200;
-    const address = placeString(path);
+    const address = memory.placeString(path);
     const result = call("faccessat2", AT_FDCWD, address, mode, effective);
     return result === -38 ? call("faccessat", AT_FDCWD, address, mode) : result;
   });
 
-export const makeDirectory = (path: Bytes): number => scratch(() => call("mkdir", placeString(path), 0o755));
-export const removeDirectory = (path: Bytes): number => scratch(() => call("rmdir", placeString(path)));
+export const makeDirectory = (path: Bytes): number =>
+  scratch((memory) => call("mkdir", memory.placeString(path), 0o755));
+export const removeDirectory = (path: Bytes): number =>
+  scratch((memory) => call("rmdir", memory.placeString(path)));
 
 /** What a symbolic link holds. */
 export const readLink = (path: Bytes, directory = AT_FDCWD): Bytes | number =>
-  scratch(() => {
-    const buffer = reserve(4096);
-    const n = call("readlinkat", directory, placeString(path), buffer, 4096);
-    return n < 0 ? n : takeBytes(buffer, n);
+  scratch((memory) => {
+    const buffer = memory.reserve(4096);
+    const n = call("readlinkat", directory, memory.placeString(path), buffer, 4096);
+    return n < 0 ? n : memory.takeBytes(buffer, n);
   });
 
 /** The current working directory. */
 export const workingDirectory = (): Bytes | number =>
-  scratch(() => {
-    const buffer = reserve(4096);
+  scratch((memory) => {
+    const buffer = memory.reserve(4096);
     const n = call("getcwd", buffer, 4096);
-    return n < 0 ? n : takeBytes(buffer, n - 1);
+    return n < 0 ? n : memory.takeBytes(buffer, n - 1);
   });
 
 export interface Status {
@@ -97,12 +99,16 @@ export interface Status {
 
 /** What statx(2) tells about an open file. */
 export const statusOf = (fd: number): Status | number =>
-  scratch(() => {
-    const buffer = reserve(256);
+  scratch((memory) => {
+    const buffer = memory.reserve(256);
     const basic = 0x7ff;
-    const result = call("statx", fd, placeString(""), AT_EMPTY_PATH, basic, buffer);
+    const result = call("statx", fd, memory.placeString(""), AT_EMPTY_PATH, basic, buffer);
     if (result < 0) return result;
-    return { mode: getU16(buffer + 28), uid: getU32(buffer + 20), inode: getU32(buffer + 32) };
+    return {
+      mode: memory.getU16(buffer + 28),
+      uid: memory.getU32(buffer + 20),
+      inode: memory.getU32(buffer + 32),
+    };
   });
 
 export interface Entry {
@@ -115,15 +121,15 @@ export function list(path: Bytes): Entry[] | number {
   const fd = open(path, O.O_RDONLY | O.O_DIRECTORY);
   if (fd < 0) return fd;
   const entries: Entry[] = [];
-  const failed = scratch(() => {
-    const buffer = reserve(CHUNK);
+  const failed = scratch((memory) => {
+    const buffer = memory.reserve(CHUNK);
     for (;;) {
       const n = call("getdents64", fd, buffer, CHUNK);
       if (n <= 0) return n;
-      for (let at = buffer; at < buffer + n; at += getU16(at + 16)) {
-        const padded = takeBytes(at + 19, getU16(at + 16) - 19);
+      for (let at = buffer; at < buffer + n; at += memory.getU16(at + 16)) {
+        const padded = memory.takeBytes(at + 19, memory.getU16(at + 16) - 19);
         const name = padded.slice(0, padded.indexOf("\0"));
-        const typeIsDirectory = takeBytes(at + 18, 1) === "\x04";
+        const typeIsDirectory = memory.takeBytes(at + 18, 1) === "\x04";
         if (name !== "." && name !== "..") entries.push({ name, isDirectory: typeIsDirectory });
       }
     }
@@ -134,16 +140,16 @@ export function list(path: Bytes): Entry[] | number {
 
 /** The ends of a new close-on-exec pipe: read, write. */
 export const pipe = (): [number, number] | number =>
-  scratch(() => {
-    const ends = reserve(8);
+  scratch((memory) => {
+    const ends = memory.reserve(8);
     const result = call("pipe2", ends, O.O_CLOEXEC);
-    return result < 0 ? result : [getI32(ends), getI32(ends + 4)];
+    return result < 0 ? result : [memory.getI32(ends), memory.getI32(ends + 4)];
   });
 
 /** The file system's magic number and its ST_ flags (statfs(2)). */
 export const fileSystemOf = (fd: number): { type: number; flags: number } | number =>
-  scratch(() => {
-    const buffer = reserve(128);
+  scratch((memory) => {
+    const buffer = memory.reserve(128);
     const result = call("fstatfs", fd, buffer);
-    return result < 0 ? result : { type: getU32(buffer), flags: getU32(buffer + 80) };
+    return result < 0 ? result : { type: memory.getU32(buffer), flags: memory.getU32(buffer + 80) };
   });

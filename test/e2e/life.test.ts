@@ -136,7 +136,11 @@ describe("SIGKILL of ns leaves nothing", () => {
       // until the watcher is there nobody can remove what SIGKILL leaves: then the next start does
       const watched = running.stderr().includes("ns: child: process");
       if (!watched && cgroupsLeft().length > 0) await runCommand(words("exit 0", options));
-      await expectNothingLeft();
+      try {
+        await expectNothingLeft();
+      } catch (error) {
+        throw new Error(`killed after '${running.stderr().trimEnd().split("\n").at(-1)}': ${error}`);
+      }
     }
   }, 120_000);
 

@@ -1,0 +1,88 @@
+/**
+ * A piece of memory that C or the kernel will read: space is handed out from its beginning, addresses are what a pointer
+ * to it will be. The arena that raw system calls use is one (kernel.ts), the data of a program in the making another.
+ */
+import type { Bytes } from "./bytes.ts";
+
+export interface Memory {
+  /** room for so many bytes; their address, a multiple of 16 */
+  reserve(size: number): number;
+  /** writes the bytes and a closing 0; their address */
+  placeString(value: Bytes): number;
+  /** writes a buffer; its address */
+  placeBuffer(value: Uint8Array): number;
+  putByte(address: number, value: number): void;
+  putU32(address: number, value: number): void;
+  /** writes a 64-bit number, negative or not, that is a safe integer */
+  putI64(address: number, value: number): void;
+  getU16(address: number): number;
+  getU32(address: number): number;
+  getI32(address: number): number;
+  /** reads a 64-bit number; one that is not a safe integer loses its low bits */
+  getI64(address: number): number;
+  /** a copy as bytes */
+  takeBytes(address: number, size: number): Bytes;
+  /** runs `use` and takes back what was reserved in it */
+  scratch<T>(use: () => T): T;
+  /** how many bytes are in use, from the beginning */
+  used(): number;
+}
+
+/** @param base the address that the buffer's first byte has, or will have */
+export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memory {
+  const bytes = new Uint8Array(buffer);
+  const view = new DataView(buffer);
+  let top = start;
+  const reserve = (size: number): number => {
+    const at = (top + 15) & ~15;
+    if (at + size > buffer.byteLength) throw new RangeError("arguments too long");
+    top = at + size;
+    return base + at;
+  };
+  return {
+    reserve,
+    placeString(value) {
+      const address = reserve(value.length + 1);
+      const at = address - base;
+      for (let i = 0; i < value.length; i++) bytes[at + i] = value.charCodeAt(i);
+      bytes[at + value.length] = 0;
+      return address;
+    },
+    placeBuffer(value) {
+      const address = reserve(value.length);
+      bytes.set(value, address - base);
+      return address;
+    },
+    putByte: (address, value) => view.setUint8(address - base, value),
+    putU32: (address, value) => view.setUint32(address - base, value, true),
+    putI64(address, value) {
+      view.setInt32(address - base, value | 0, true);
+      view.setInt32(address - base + 4, Math.floor(value / 2 ** 32), true);
+    },
+    getU16: (address) => view.getUint16(address - base, true),
+    getU32: (address) => view.getUint32(address - base, true),
+    getI32: (address) => view.getInt32(address - base, true),
+    getI64: (address) =>
+      view.getUint32(address - base, true) + view.getInt32(address - base + 4, true) * 2 ** 32,
+    takeBytes(address, size) {
+      let out = "";
+      const end = address - base + size;
+      // in pieces: every byte becomes an argument
+      for (let at = address - base; at < end; at += 8192)
+        out += String.fromCharCode.apply(
+          null,
+          bytes.subarray(at, Math.min(end, at + 8192)) as unknown as number[],
+        );
+      return out;
+    },
+    scratch(use) {
+      const before = top;
+      try {
+        return use();
+      } finally {
+        top = before;
+      }
+    },
+    used: () => top,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * Runs ns inside the virtual machine, many runs a boot: each run is a "case" with a name, and the tests ask afterwards
+ * what its status, output and traces were. Called by the *.test.ts files in test/vm that are about ns itself.
+ *
+ * A script is shell text for busybox sh with these words on top of vm.ts: `run CASE COMMAND…` runs a command to its end;
+ * `launch CASE COMMAND…` starts one and waits until something in the container writes a line to /ready, then `release`
+ * lets the container's `read x </go` return, and `end $?` or `release` closes the case. Around every case the whole
+ * machine is compared (`world`): processes of ns and of the container, every cgroup and its switches, every mount.
+ */
+import { ns, root } from "../harness.ts";
+import type { Content } from "./payload.ts";
+import { runInVm, type VmOptions } from "./vm.ts";
+
+/** NEWROOT in the machine. */
+export const box = "/box";
+
+const prelude = `
+at=/results
+
+# What ns could leave behind. The inode of its executable tells a process, whatever namespaces it is in.
+world() {
+  stat -L -c '%d:%i %n' /proc/[0-9]*/exe 2>/dev/null | grep -e "^$(stat -c %d:%i /usr/bin/ns) " -e "^$(stat -c %d:%i ${box}/bin/busybox) "
+  find /sys/fs/cgroup -type d | sort
+  grep -H . $(find /sys/fs/cgroup -name cgroup.subtree_control) /dev/null
+  cat /proc/self/mountinfo
+}
+members() { # the processes of containers, by their executable
+  stat -L -c '%d:%i %n' /proc/[0-9]*/exe 2>/dev/null | sed -n "s,^$(stat -c %d:%i ${box}/bin/busybox) /proc/\\([0-9]*\\)/exe,\\1,p" | sort -n
+}
+now() { read -r up rest </proc/uptime && echo "\${up%.*}"; }
+patience=20
+eventually() { # until a command succeeds, at most that many seconds
+  deadline=$(($(now) + patience))
+  until "$@"; do
+    [ "$(now)" -lt "$deadline" ] || { echo "never: $*" >>"$at/err"; return 1; }
+  done
+}
+begin() { at=/results/$1; mkdir -p "$at"; chmod 777 "$at"; echo "$at" >/run/case; world >"$at/before"; }
+same_world() { world >"$at/after"; cmp -s "$at/before" "$at/after"; }
+end() { echo "$1" >"$at/status"; eventually same_world; diff "$at/before" "$at/after" >"$at/left"; }
+run() { begin "$1"; shift; "$@" >"$at/out" 2>"$at/err" </dev/null; end $?; }
+ready() { read -r -t 60 word <&8 || echo "never ready" >>"$at/err"; }
+launch() { begin "$1"; shift; "$@" >"$at/out" 2>"$at/err" </dev/null & job=$!; ready; }
+release() { echo go >&9; wait "$job"; end $?; }
+as_user() { su -c 'exec "$@"' -- user sh "$@"; }
+in_cgroup() { dir=$1; shift; sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$dir" "$@"; }
+nobody() { [ -z "$(members)$(pidof ns)" ]; }
+has_process() { [ -n "$(cat "$1/cgroup.procs")" ]; }
+
+chown -R 0:0 ${box} /usr/bin/ns /pre
+[ -c ${box}/dev/null ] || { mknod -m 666 ${box}/dev/null c 1 3; mknod -m 666 ${box}/dev/zero c 1 5; }
+mkfifo -m 666 ${box}/ready ${box}/go
+exec 8<>${box}/ready 9<>${box}/go
+`;
+
+/** A pre script: what the host sees of the waiting child, written to the case's folder. */
+const look = `#!/bin/sh
+at=$(cat /run/case)
+echo "$PPID" >$at/pid-of-ns
+if grep -q :memory: /proc/$1/cgroup; then
+  own=$(sed -n 's/^[0-9]*:memory://p' /proc/$1/cgroup); dir=/sys/fs/cgroup/memory$own
+else
+  own=$(sed -n 's/^0:://p' /proc/$1/cgroup); dir=/sys/fs/cgroup$own
+fi
+echo "$own" >$at/cgroup
+cat /proc/$PPID/cgroup >$at/cgroup-of-ns
+for file in cgroup.procs memory.max memory.swap.max memory.oom.group memory.limit_in_bytes memory.memsw.limit_in_bytes; do
+  [ ! -e $dir/$file ] || cat $dir/$file >$at/$file
+done
+`;
+
+export interface Case {
+  status: number;
+  out: string;
+  err: string;
+  /** lines of diff(1) between the machine before and after; empty when nothing was left */
+  left: string;
+  /** the text of another file of the case, without the last newline; "" when there is none */
+  file(name: string): string;
+}
+
+export interface Guest {
+  console: string;
+  /** What became of a case; an error with the console when it was never run. */
+  of(name: string): Case;
+}
+
+/** Boots a machine with ns, the root /box and the pre scripts /pre/look and /pre/fail, and runs the script's cases. */
+export async function runGuest(options: VmOptions): Promise<Guest> {
+  const files: Record<string, Content> = {
+    "/usr/bin/ns": ns,
+    [box]: root,
+    "/pre/look": { text: look, mode: 0o755 },
+    "/pre/fail": { text: "#!/bin/sh\nexit 3\n", mode: 0o755 },
+    ...options.files,
+  };
+  const script = `${prelude}\n${options.script}\nexit 0`;
+  const { console, results } = await runInVm({ timeoutMs: 150_000, ...options, files, script });
+  return {
+    console,
+    of(name) {
+      const file = (path: string): string => `${results.get(`${name}/${path}`) ?? ""}`.replace(/\n$/, "");
+      if (!results.has(`${name}/status`)) throw new Error(`case ${name} never ended; console:\n${console}`);
+      return {
+        status: Number(file("status")),
+        out: file("out"),
+        err: file("err"),
+        left: file("left"),
+        file,
+      };
+    },
+  };
+}
