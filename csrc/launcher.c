@@ -30,15 +30,20 @@ struct task {
 
 enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
 
-/* What an op can do that no system call does: start(task), supervise(pid, signals), exit(wait status),
- * decimal(value, where). As entries, launcher(OP_START, task) starts a task, launcher(OP_RUN, task) becomes one. */
-enum { OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5 };
+/* What an op can do that no system call does: start(task), supervise(pid, signals, impatience, caught), exit(wait status),
+ * decimal(value, where). As entries, launcher(OP_START, task) starts a task, launcher(OP_RUN, task) becomes one, and
+ * launcher(OP_CATCH, signal) has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code. */
+enum { OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6 };
+enum { PAGE = 4096, MEMORY = 8192 };
 
 i64 launcherBegin(void) { return 0; }
 
+/* In the first page of the code, which begins a page: by it the code knows where it is. */
+static void anchor(void) {}
+
 #if defined(__x86_64__)
 enum {
-    NR_write = 1, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
+    NR_read = 0, NR_write = 1, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
     NR_exit_group = 231
 };
 
@@ -55,6 +60,11 @@ __asm__(".text\n"
         " mov $56,%eax\n syscall\n test %rax,%rax\n jnz 1f\n"
         " xor %ebp,%ebp\n pop %rax\n pop %rdi\n call *%rax\n hlt\n"
         "1: ret\n");
+
+/* restore(): where a signal handler returns to (sigreturn(2)) */
+static void restore(void);
+__asm__(".text\n"
+        "restore:\n mov $15,%eax\n syscall\n");
 #else
 #error "this architecture has no system call stub yet"
 #endif
@@ -86,17 +96,42 @@ static i64 decimal(i64 value, u8 *where) {
     return 0;
 }
 
-/* Waits for the end of a child and passes these signals (a mask, all of them blocked) on to it; the third SIGTERM or
- * SIGINT kills it. A signal of the terminal's has reached the child already if it is in the same process group. */
-static i64 supervise(i64 pid, i64 signals) {
+/* Runs in whatever thread gets the signal, up to the moment of an exec: the pipe outlives that, the thread does not. */
+static void onSignal(int signal) {
+    u8 byte = signal;
+    i64 *descriptor = (i64 *)(((i64)anchor & -PAGE) + MEMORY);
+    sys(NR_write, *descriptor, (i64)&byte, 1, 0, 0, 0);
+}
+
+static i64 catchSignal(i64 signal) {
+    enum { SA_RESTORER = 0x4000000, SA_RESTART = 0x10000000 };
+    i64 action[4];
+    action[0] = (i64)onSignal;
+    action[1] = SA_RESTORER | SA_RESTART;
+    action[2] = (i64)restore;
+    action[3] = -1;
+    return sys(NR_rt_sigaction, signal, (i64)action, 0, 8, 0, 0);
+}
+
+/* Waits for the end of a child and passes these signals (a mask, all of them blocked) on to it, first those that were
+ * caught before; the third SIGTERM or SIGINT kills it. A signal of the terminal's has reached the child already if it is
+ * in the same process group. */
+static i64 supervise(i64 pid, i64 signals, i64 impatience, i64 caught) {
     enum { WNOHANG = 1, SI_KERNEL = 128, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17, PATIENCE = 3 };
-    i64 signal, impatience = 0;
+    i64 signal;
     int status = 0, info[32];
+    u8 byte;
     for (;;) {
         signal = sys(NR_wait4, pid, (i64)&status, WNOHANG, 0, 0, 0);
         if (signal == pid) return status;
         if (signal < 0) return SETUP_FAILED << 8;
-        signal = sys(NR_rt_sigtimedwait, (i64)&signals, (i64)info, 0, 8, 0, 0);
+        info[2] = 0;
+        if (caught >= 0 && sys(NR_read, caught, (i64)&byte, 1, 0, 0, 0) == 1)
+            signal = byte;
+        else {
+            caught = -1;
+            signal = sys(NR_rt_sigtimedwait, (i64)&signals, (i64)info, 0, 8, 0, 0);
+        }
         if (signal <= 0 || signal == SIGCHLD) continue;
         if ((signal == SIGTERM || signal == SIGINT) && ++impatience >= PATIENCE)
             signal = SIGKILL;
@@ -108,7 +143,7 @@ static i64 supervise(i64 pid, i64 signals) {
 
 static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_START) return start((struct task *)arg[0]);
-    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1]);
+    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1], arg[2], arg[3]);
     if (nr == OP_EXIT) return sys(NR_exit_group, exitStatus(arg[0]), 0, 0, 0, 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
     return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
@@ -150,6 +185,7 @@ static i64 start(struct task *task) {
 i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_START) return start((struct task *)a);
     if (nr == OP_RUN) runTask((struct task *)a);
+    if (nr == OP_CATCH) return catchSignal(a);
     return sys(nr, a, b, c, d, e, f);
 }
 

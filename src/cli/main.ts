@@ -4,7 +4,7 @@
  * What is not needed to start a container (consola, citty) is imported when it is; those modules import none of ours, so
  * that the bundler puts all that a start needs into one piece.
  */
-import { start } from "../index.ts";
+import { END_NAME, endAfterWaiting, type Outcome, start } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
 import { dryRun } from "./commands/dry-run.ts";
@@ -12,8 +12,16 @@ import { FLAGS, USAGE } from "./flags.ts";
 import { isDebug, versionLine } from "./version.ts";
 import { commandLine } from "./words.ts";
 
+async function finish({ status, cause }: Outcome): Promise<number> {
+  if (cause !== null) (await import("./log.ts")).sayError(cause);
+  return status;
+}
+
 async function run(): Promise<number> {
-  const line = parseArgv(commandLine());
+  if (process.argv0 === END_NAME)
+    return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
+  const words = commandLine();
+  const line = parseArgv(words);
   if (line.options.help) {
     console.log(await (await import("./help.ts")).help(FLAGS, USAGE));
     return 0;
@@ -28,9 +36,7 @@ async function run(): Promise<number> {
     return 0;
   }
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
-  const { status, cause } = await start(spec, progress);
-  if (cause !== null) (await import("./log.ts")).sayError(cause);
-  return status;
+  return finish(await start(spec, { progress, become: ["ns", ...words] }));
 }
 
 async function explain(error: unknown): Promise<number> {

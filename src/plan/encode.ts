@@ -42,6 +42,8 @@ export interface TaskOptions {
   readonly flags: number;
   /** descriptor that a failure is reported to, or -1 */
   readonly report: number;
+  /** bytes of stack for a child that is started with it; a program's own task has the program's */
+  readonly stack?: number;
 }
 
 const numberOf = (call: Op["call"]): number =>
@@ -93,7 +95,8 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     return slots.size - 1;
   };
   memory.putI64(address, options.flags | SIGCHLD);
-  memory.putI64(address + 8, memory.reserve(STACK) + STACK);
+  const stack = options.stack ?? STACK;
+  memory.putI64(address + 8, memory.reserve(stack) + stack);
   memory.putI64(address + 16, -1);
   memory.putI64(address + 24, options.report);
   memory.putI64(address + 32, ops.length);

@@ -16,6 +16,12 @@ export interface Listener {
   onSignal: (signal: number) => void;
   /** the first signal that asked ns to stop, if one came */
   readonly stopped: SignalName | null;
+  /** the signals that are passed on */
+  readonly signals: readonly number[];
+  /** takes the signals over again, after somebody else had them */
+  resume(): void;
+  /** how many SIGTERM and SIGINT have come */
+  readonly impatience: number;
   /** how this child ends */
   waitFor(pid: number): Promise<Ending>;
   close(): void;
@@ -30,10 +36,18 @@ export function listen(ignored: readonly number[]): Listener {
   let impatience = 0;
   let onChild = (): void => {};
   const handlers: [SignalName, () => void][] = [["SIGCHLD", () => onChild()]];
+  const passed = FORWARDED.filter((name) => !ignored.includes(SIGNALS[name]));
   const listener: Listener = {
     onSignal: () => {},
     get stopped() {
       return stopped;
+    },
+    get impatience() {
+      return impatience;
+    },
+    signals: passed.map((name) => SIGNALS[name]),
+    resume() {
+      for (const [name, handler] of handlers) process.off(name, handler).on(name, handler);
     },
     waitFor(pid) {
       return new Promise((resolve) => {
@@ -53,8 +67,7 @@ export function listen(ignored: readonly number[]): Listener {
   };
   // signal handlers alone do not keep the event loop alive
   const alive = setInterval(() => {}, 2 ** 30);
-  for (const name of FORWARDED) {
-    if (ignored.includes(SIGNALS[name])) continue;
+  for (const name of passed) {
     handlers.push([
       name,
       () => {

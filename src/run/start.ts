@@ -1,12 +1,5 @@
 /** One container from its start to its end. `start()` reads as the sequence of events. */
-import {
-  type Cgroup,
-  createCgroup,
-  directoriesOf,
-  joinCgroup,
-  outOfMemoryKills,
-  removeCgroup,
-} from "../host/cgroup/cgroup.ts";
+import { type Cgroup, createCgroup, directoriesOf, joinCgroup } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { idMaps, writeIdMaps } from "../host/idmap.ts";
 import { childPlan } from "../plan/child.ts";
@@ -15,34 +8,18 @@ import { showOp } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { showSize } from "../spec/size.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
-import { show } from "../sys/bytes.ts";
-import { SIGNALS, signalName } from "../sys/constants.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
+import { SIGNALS } from "../sys/constants.ts";
 import { access, close, list, workingDirectory, write } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 import { check } from "./check.ts";
+import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
-import {
-  awaitReport,
-  type Ending,
-  makePipe,
-  reapNow,
-  type Started,
-  startReported,
-  statusOf,
-} from "./task.ts";
+import { awaitReport, makePipe, reapNow, type Started, startReported } from "./task.ts";
+import { handOver } from "./waiter.ts";
 import { makeLife, startWatcher, type Watcher } from "./watcher.ts";
-
-export interface Outcome {
-  /** init's exit status, or 128 plus the signal that ended it */
-  readonly status: number;
-  /** why init was killed, when it was the memory limit */
-  readonly cause: string | null;
-}
-
-/** Told one line a step, for -v. */
-export type Progress = (line: string) => void;
 
 /** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
 function inheritedDescriptors(facts: Facts): number[] {
@@ -62,18 +39,21 @@ const stopIfAsked = (listener: Listener): void => {
   });
 };
 
-function causeOf(spec: Spec, ending: Ending, cgroup: Cgroup | null): string | null {
-  if (cgroup === null || spec.memory === null) return null;
-  if (!("signal" in ending) || ending.signal !== SIGNALS.SIGKILL || outOfMemoryKills(cgroup) === 0)
-    return null;
-  return `init was killed: out of its ${showSize(spec.memory)} memory limit`;
+export interface StartOptions {
+  /** told one line a step */
+  readonly progress?: Progress | null;
+  /**
+   * Let this process become a small waiting program once init runs, showing these words as its command line; `start()`
+   * does not return then. For a program that does nothing else; without it this process waits itself.
+   */
+  readonly become?: readonly Bytes[];
 }
 
 /**
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
-export async function start(spec: Spec, progress: Progress | null = null): Promise<Outcome> {
+export async function start(spec: Spec, { progress = null, become }: StartOptions = {}): Promise<Outcome> {
   const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);
@@ -145,27 +125,22 @@ export async function start(spec: Spec, progress: Progress | null = null): Promi
     const { pid } = started;
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.onSignal = (signal) => call("kill", pid, signal);
+    const state = endState(facts, cgroup, spec.memory, progress !== null);
+    const running: Watcher = watcher;
+    if (become !== undefined)
+      await handOver({ child: pid, pidfd, listener, watcher: running, state, title: become });
     const ending = await listener.waitFor(pid);
     listener.onSignal = () => {};
     child = null;
-    say(() =>
-      "exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`,
-    );
-    return { status: statusOf(ending), cause: causeOf(spec, ending, cgroup) };
+    cgroup = null;
+    return endRun(state, ending, () => running.dismiss(), progress);
   } finally {
     if (preProcess !== null) call("kill", -preProcess, SIGNALS.SIGKILL);
     if (child !== null) {
       call("kill", child.pid, SIGNALS.SIGKILL);
       reapNow(child.pid);
     }
-    // the watcher goes last, so that a SIGKILL even now leaves nothing; but not if it is in ns's own way (tree.ts)
-    if (cgroup?.parent.left != null) watcher?.dismiss();
-    if (cgroup !== null) {
-      const { directory } = cgroup;
-      if (!removeCgroup(cgroup, facts))
-        say(() => `cgroup: ${directory} is in use; the next start removes it`);
-    }
-    watcher?.dismiss();
+    clearAway({ cgroup, self: facts }, () => watcher?.dismiss(), progress);
     close(root);
     listener.close();
   }

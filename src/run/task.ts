@@ -46,7 +46,7 @@ export function startReported(ops: readonly Op[], flags: number): Started | numb
 }
 
 /** Lets pending JavaScript events (signals) be handled. */
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Waits until the started process has executed its program or has failed.
@@ -76,10 +76,14 @@ export function reap(pid: number): Ending | null {
     const reaped = call("wait4", pid, status, WNOHANG, 0);
     if (reaped === -errnoNumber("ECHILD")) return { exited: 125 };
     if (reaped !== pid) return null;
-    const raw = memory.getI32(status);
-    const signal = raw & 127;
-    return signal === 0 ? { exited: (raw >> 8) & 255 } : { signal };
+    return endingOf(memory.getI32(status));
   });
+}
+
+/** A wait status in words (wait(2)). */
+export function endingOf(raw: number): Ending {
+  const signal = raw & 127;
+  return signal === 0 ? { exited: (raw >> 8) & 255 } : { signal };
 }
 
 /** Reaps a process that is as good as dead. */

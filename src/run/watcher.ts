@@ -12,6 +12,10 @@ import { makePipe, reapNow } from "./task.ts";
 const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
 
 export interface Watcher {
+  readonly pid: number;
+  /** CLONE_ flags that it was, and its successor will be, started with */
+  readonly flags: number;
+  readonly life: readonly [number, number];
   /** the pre script to kill, or null when there is none (any more) */
   watchPre(pid: number | null): void;
   /** ends it; again does nothing */
@@ -22,30 +26,39 @@ export interface Watcher {
 export const makeLife = (): [number, number] => makePipe("to the watcher");
 
 /**
- * Starts it.
+ * All it does.
  * @param pidfd of the container's init, or -1 where the kernel has none
  * @param closing descriptors of ns that it must not keep open
  */
-export function startWatcher(
+export function watcherPlan(
   life: readonly [number, number],
   pidfd: number,
   cgroup: readonly string[],
   closing: readonly number[],
-): Watcher {
-  const waiting = watchPlan(life, closing);
-  const ops = [...waiting, nothing, ...(pidfd < 0 ? [] : endInit(pidfd)), ...endCgroup(cgroup)];
-  const task = encodeTask(ops, { flags: CLONE.CLONE_VM, report: -1 });
+): Op[] {
+  return [...watchPlan(life, closing), nothing, ...(pidfd < 0 ? [] : endInit(pidfd)), ...endCgroup(cgroup)];
+}
+
+/** Starts it, with the same arguments. */
+export function startWatcher(...args: Parameters<typeof watcherPlan>): Watcher {
+  const [life] = args;
+  const ops = watcherPlan(...args);
+  const flags = CLONE.CLONE_VM;
+  const task = encodeTask(ops, { flags, report: -1 });
   const pid = startTask(task.address);
   if (pid < 0) throw new NsError(`cannot start the watcher: ${errnoText(-pid)}`, { errno: -pid });
-  close(life[0]);
   let dismissed = false;
   return {
-    watchPre: (pre) => task.replace(waiting.length, pre === null ? nothing : endPre(pre)),
+    pid,
+    flags,
+    life,
+    watchPre: (pre) => task.replace(ops.indexOf(nothing), pre === null ? nothing : endPre(pre)),
     dismiss() {
       if (dismissed) return;
       dismissed = true;
       call("kill", pid, SIGNALS.SIGKILL);
       reapNow(pid);
+      close(life[0]);
       close(life[1]);
     },
   };

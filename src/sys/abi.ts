@@ -18,6 +18,7 @@ const x64 = {
   execve: 59,
   wait4: 61,
   kill: 62,
+  fcntl: 72,
   flock: 73,
   getcwd: 79,
   chdir: 80,
@@ -43,6 +44,8 @@ const x64 = {
   pipe2: 293,
   getppid: 110,
   prlimit64: 302,
+  memfd_create: 319,
+  execveat: 322,
   statfs: 137,
   statx: 332,
   pidfd_send_signal: 424,
@@ -62,4 +65,26 @@ export type Call = keyof typeof x64;
 /** The number of a system call on the architecture that ns runs on. */
 export function callNumber(call: Call): number {
   return x64[call];
+}
+
+/** e_machine (elf(5)). */
+export const MACHINE = 62;
+
+const OP_RUN = -2;
+
+/**
+ * The first instructions of a program that runs a task: launcher(OP_RUN, task).
+ * @param distance from the first of these bytes to the launcher's entry
+ */
+export function placeEntry(task: number, distance: number): Uint8Array {
+  const code = new Uint8Array(23);
+  const view = new DataView(code.buffer);
+  code.set([0x48, 0xc7, 0xc7]); // mov $OP_RUN, %rdi
+  view.setInt32(3, OP_RUN, true);
+  code.set([0x48, 0xbe], 7); // mov $task, %rsi
+  view.setBigUint64(9, BigInt(task), true);
+  code.set([0xe8], 17); // call launcher
+  view.setInt32(18, distance - 22, true);
+  code.set([0xf4], 22); // hlt
+  return code;
 }

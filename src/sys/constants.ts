@@ -55,7 +55,8 @@ export const O = {
 
 export const RESOLVE_IN_ROOT = 0x10;
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
-export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4 } as const;
+export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15 } as const;
+export const MFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
 export const RLIMIT_NOFILE = 7;
 export const AF_INET = 2;
 export const SOCK = { SOCK_DGRAM: 2, SOCK_CLOEXEC: 0x80000 } as const;

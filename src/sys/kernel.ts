@@ -23,6 +23,7 @@ const CODE_SIZE = 8192;
 // untouched pages cost nothing; the kernel limits a program's arguments to 6 MiB at most (execve(2))
 const ARENA_SIZE = 16 * 1024 * 1024;
 const START_TASK = -1;
+const CATCH = -6;
 
 type Enter = (nr: number, a: number, b: number, c: number, d: number, e: number, f: number) => number;
 interface Machine {
@@ -49,7 +50,7 @@ function boot(): Machine {
   if (Number(libc.syscall(callNumber("mprotect"), base, CODE_SIZE, readExecute, 0, 0, 0)) !== 0)
     throw new Error("this system forbids executable memory");
   const enter = CFunction({ ptr: (base + launcher.entry) as Pointer, args, returns: word });
-  machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base, CODE_SIZE) };
+  machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base, CODE_SIZE + 16) };
   return machine;
 }
 
@@ -65,6 +66,16 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): numb
 
 /** Starts the task that plan/encode.ts laid out at this address; its process id, or -errno. */
 export const startTask = (address: number): number => invoke(START_TASK, address, 0, 0, 0, 0, 0);
+
+/**
+ * From now on these signals, in whatever thread of this process, are written to the descriptor, a byte each. Unlike
+ * JavaScript's handlers that loses none up to the moment of an exec.
+ */
+export function catchSignals(signals: readonly number[], descriptor: number): void {
+  const { memory } = machine ?? boot();
+  memory.putI64(memory.base + CODE_SIZE, descriptor);
+  for (const signal of signals) invoke(CATCH, signal, 0, 0, 0, 0, 0);
+}
 
 /** Runs `use` with the arena, and takes back all memory that was reserved in it. */
 export const scratch = <T>(use: (memory: Memory) => T): T => {

@@ -5,6 +5,8 @@
 import type { Bytes } from "./bytes.ts";
 
 export interface Memory {
+  /** the address of its first byte */
+  readonly base: number;
   /** room for so many bytes; their address, a multiple of 16 */
   reserve(size: number): number;
   /** writes the bytes and a closing 0; their address */
@@ -40,6 +42,7 @@ export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memo
     return base + at;
   };
   return {
+    base,
     reserve,
     placeString(value) {
       const address = reserve(value.length + 1);

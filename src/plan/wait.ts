@@ -1,0 +1,97 @@
+/**
+ * What ns is while init runs: a program of a few kilobytes that passes signals on, waits, cleans up and exits with
+ * init's status. It is a task like any other, run by the same launcher in an executable of its own (elf.ts), by which ns
+ * replaces itself (run/waiter.ts): Bun's 28 MB are gone, the process id stays.
+ */
+import type { Bytes } from "../sys/bytes.ts";
+import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
+import { type Op, slot } from "./op.ts";
+
+export interface WaitPlace {
+  readonly child: number;
+  /** mask of the signals to pass on, and SIGCHLD */
+  readonly signals: number;
+  /** how many SIGTERM and SIGINT there were already */
+  readonly impatience: number;
+  /** descriptor of the pipe that holds signals which came during the handover */
+  readonly caught: number;
+  /** the watcher that shares Bun's memory, to be replaced by one of this program's own */
+  readonly oldWatcher: number;
+  /** address of the new watcher's task */
+  readonly watcherTask: number;
+  /** the run's cgroup directories, in the order to remove them */
+  readonly cgroup: readonly Bytes[];
+  /** how to become ns again for an end that needs it; null: never */
+  readonly again: Again | null;
+}
+
+export interface Again {
+  /** an end that has something to say, whatever it is */
+  readonly always: boolean;
+  /** descriptor of ns's executable */
+  readonly executable: number;
+  /** addresses of its argument list and environment */
+  readonly argv: number;
+  readonly env: number;
+  /** where in the arguments the wait status and the watcher's process id are to be written */
+  readonly status: number;
+  readonly watcher: number;
+}
+
+function becomeNsAgain(again: Again): Op {
+  return {
+    call: "execveat",
+    args: [again.executable, "", again.argv, again.env, AT_EMPTY_PATH],
+    step: "become ns again",
+    // without it the end is silent, but it is still the end
+    fine: ["ENOENT", "EACCES", "EPERM", "ENOMEM", "ETXTBSY", "EAGAIN", "ELIBBAD"],
+  };
+}
+
+function removeCgroup(place: WaitPlace): Op[] {
+  const [own, ...parents] = place.cgroup;
+  if (own === undefined) return [];
+  const step = "remove the cgroup";
+  const remove: Op = { call: "rmdir", args: [own], step, fine: ["ENOENT", "EBUSY", "ENOTEMPTY"] };
+  const rest = parents.map(
+    (path): Op => ({ ...remove, args: [path], fine: [...remove.fine!, "EACCES", "EPERM"] }),
+  );
+  if (place.again === null) return [remove, ...rest];
+  // the memory limit may have killed init, or there may be cgroups below that it made: ns knows what to do
+  const again = becomeNsAgain(place.again);
+  return [{ ...again, onlyIfKilled: "ending" }, { ...remove, skipNext: true }, again, ...rest];
+}
+
+/** All ops of the waiting program, up to its exit. */
+export function waitPlan(place: WaitPlace): Op[] {
+  const { again } = place;
+  const end = (pid: number | "watcher"): Op[] => {
+    const who = pid === "watcher" ? slot(pid) : pid;
+    const step = "dismiss the watcher";
+    return [
+      { call: "kill", args: [who, SIGNALS.SIGKILL], step, fine: ["ESRCH"] },
+      { call: "wait4", args: [who, 0, 0, 0], step, fine: ["ECHILD"] },
+    ];
+  };
+  return [
+    { call: "prctl", args: [PR.PR_SET_NAME, "ns"], step: "be called ns" },
+    { call: "start", args: [place.watcherTask], step: "start a watcher", save: "watcher" },
+    ...end(place.oldWatcher),
+    {
+      call: "supervise",
+      args: [place.child, place.signals, place.impatience, place.caught],
+      step: "wait for init",
+      save: "ending",
+    },
+    ...(again === null
+      ? []
+      : ([
+          { call: "decimal", args: [slot("ending"), again.status], step: "write init's status" },
+          { call: "decimal", args: [slot("watcher"), again.watcher], step: "write the watcher's process id" },
+        ] satisfies Op[])),
+    ...(again?.always ? [becomeNsAgain(again)] : []),
+    ...removeCgroup(place),
+    ...end("watcher"),
+    { call: "exit", args: [slot("ending")], step: "exit" },
+  ];
+}
