@@ -7,11 +7,14 @@ import { afterEach, expect, test } from "bun:test";
 import {
   chmodSync,
   copyFileSync,
+  linkSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -46,6 +49,16 @@ export function makeRoot(name = "root"): string {
 }
 
 export const root = makeRoot();
+
+/** Makes a root of a few files: busybox and those applets, and an empty /proc. */
+export function makeSmallRoot(name: string, applets = ["sh", "true", "cat", "ls"]): string {
+  const path = join(folder, name);
+  for (const directory of ["", "bin", "proc", "tmp"]) mkdirSync(join(path, directory));
+  linkSync(join(root, "bin/busybox"), join(path, "bin/busybox"));
+  for (const applet of applets) symlinkSync("busybox", join(path, "bin", applet));
+  chmodSync(join(path, "tmp"), 0o1777);
+  return path;
+}
 
 export interface Ran {
   status: number | null;
@@ -95,6 +108,27 @@ export async function inside(script: string, options: string[] = [], how: How = 
   const user = unprivileged && !options.includes("-u") ? ["-u"] : [];
   const ids = unprivileged || options.includes("-u") ? userIds : [];
   return run([...user, ...options, "-", root, "/bin/sh", ...ids, "--", "-c", script], how);
+}
+
+/** Who runs a test's container, for describe.each: the name, and whether it is the ordinary user. */
+export const callers: [string, boolean][] = isRoot
+  ? [
+      ["as root", false],
+      ["as an ordinary user", true],
+    ]
+  : [["as an ordinary user", true]];
+
+/** The words of one run of ns, with -u and the ids if it is the ordinary user's. */
+export function line(
+  unprivileged: boolean,
+  init: string[],
+  more: { options?: string[]; pre?: string; root?: string } = {},
+): string[] {
+  const [path, ...args] = init;
+  const user = unprivileged ? ["-u"] : [];
+  const ids = unprivileged ? userIds : [];
+  const { options = [], pre = "-", root: where = root } = more;
+  return [ns, ...user, ...options, pre, where, path!, ...ids, "--", ...args];
 }
 
 export interface Running {
@@ -251,4 +285,53 @@ export function script(name: string, text: string, mode = 0o755): string {
   writeFileSync(path, text);
   chmodSync(path, mode);
   return path;
+}
+
+export interface Terminal {
+  pid: number;
+  /** what has come on the screen since the last call of type() */
+  screen: () => string;
+  /** types keys */
+  type(keys: string): void;
+  /** resolves when the screen matches */
+  shows(pattern: RegExp): Promise<string>;
+  ended: Promise<number | null>;
+}
+
+/** Starts a command on a terminal of its own. */
+export function onTerminal(words: string[], env: Record<string, string> = { TERM: "xterm-256color" }): Terminal {
+  let text = "";
+  const decoder = new TextDecoder();
+  const child = Bun.spawn(words, {
+    cwd: folder,
+    env: { PATH: process.env.PATH ?? "", ...env },
+    terminal: {
+      cols: 100,
+      rows: 30,
+      data: (_, bytes) => {
+        text += decoder.decode(bytes, { stream: true });
+      },
+    },
+  });
+  let over = false;
+  const ended = child.exited.then(() => {
+    over = true;
+    return child.exitCode;
+  });
+  return {
+    pid: child.pid,
+    screen: () => text,
+    type: (keys) => {
+      text = "";
+      child.terminal!.write(keys);
+    },
+    shows: async (pattern) => {
+      await until(`the screen shows ${pattern}`, () => pattern.test(text) || over).catch((error) => {
+        throw new Error(`${error}: ${JSON.stringify(text)}`);
+      });
+      if (!pattern.test(text)) await until(`the last words show ${pattern}`, () => pattern.test(text), 1000);
+      return text;
+    },
+    ended,
+  };
 }

@@ -83,7 +83,11 @@ function buildProgram(
   return {
     file: elf({ launcher, data, task: address, machine: MACHINE }),
     words,
-    kept: [...life, pidfd, executable, caught, ...(state.cgroup === null ? [] : [state.cgroup.lock])],
+    kept: [
+      ...[...life, pidfd, caught],
+      ...(again === null ? [] : [executable]),
+      ...(state.cgroup === null ? [] : [state.cgroup.lock]),
+    ],
   };
 }
 

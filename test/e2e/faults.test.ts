@@ -74,7 +74,7 @@ describe("pre script", () => {
   });
   test("hangs and ignores SIGTERM: the third one kills it", async () => {
     const deaf =
-      "#!/bin/sh\nn=0\ntrap 'n=$((n+1)); echo heard $n' TERM\necho waiting\nwhile :; do sleep 1000; done\n";
+      "#!/bin/sh\nn=0\ntrap 'n=$((n+1)); echo heard $n' TERM\necho waiting\nwhile :; do sleep 1000 & wait; done\n";
     const running = launch([ns, ...user, script("deaf", deaf), root, "/bin/true", ...ids]);
     await running.line(/waiting/);
     running.kill("SIGTERM");
