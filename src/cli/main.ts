@@ -36,7 +36,7 @@ async function run(): Promise<number> {
     return 0;
   }
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
-  return finish(await start(spec, { progress, become: ["ns", ...words] }));
+  return finish(start(spec, { progress, become: ["ns", ...words] }));
 }
 
 async function explain(error: unknown): Promise<number> {

@@ -69,9 +69,9 @@ function callersOpenFiles(): Limit | null {
 }
 
 function terminalType(): string | null {
-  const isTerminal = scratch((memory) => call("ioctl", 0, TCGETS, memory.reserve(64)) === 0);
+  if (scratch((memory) => call("ioctl", 0, TCGETS, memory.reserve(64)) !== 0)) return null;
   const term = process.env.TERM ?? "";
-  return isTerminal && /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
+  return /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
 }
 
 /** Reads everything that plans and checks depend on. Needs /proc. */

@@ -56,6 +56,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
 
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;
+    memory.clear(at, OP);
     op.args.forEach((arg, j) => {
       let value: number;
       if (typeof arg === "number") value = arg;
@@ -70,7 +71,6 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       }
       memory.putI64(at + 16 + 8 * j, value);
     });
-    for (let j = op.args.length; j < 6; j++) memory.putI64(at + 16 + 8 * j, 0);
     memory.putU32(at, numberOf(op.call) >>> 0);
     memory.putByte(at + 4, op.save === undefined ? NOWHERE : slotFor(op.save));
     memory.putByte(at + 5, refs);
@@ -81,11 +81,10 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
         (guard === undefined ? 0 : ONLY_IF_KILLED) |
         (op.skipNext ? SKIP_NEXT : 0),
     );
-    memory.putByte(at + 7, guard === undefined ? 0 : slotFor(guard));
-    for (let j = 0; j < 8; j++) {
-      const name = op.fine?.[j];
-      memory.putByte(at + 8 + j, name === undefined ? 0 : errnoNumber(name));
-    }
+    if (guard !== undefined) memory.putByte(at + 7, slotFor(guard));
+    op.fine?.forEach((name, j) => {
+      memory.putByte(at + 8 + j, errnoNumber(name));
+    });
   };
   const slotFor = (name: Slot): number => {
     const known = slots.get(name);

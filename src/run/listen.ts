@@ -1,82 +1,93 @@
 /**
- * The signals that ns passes on, and the end of its children. Node's handlers run in the event loop, never inside a
- * system call, so the rest of run/ need not care about interruption.
+ * The signals that ns passes on, and the end of its children. They are caught in machine code and come through a pipe,
+ * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them.
  */
-import { SIGNALS, type SignalName } from "../sys/constants.ts";
+import { O, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
+import { pipe } from "../sys/file.ts";
+import { call, catchSignals, scratch } from "../sys/kernel.ts";
 import { type Ending, reap } from "./task.ts";
 
 /** Signals that end a program by default: one of these during the set-up stops it. */
 const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 const FORWARDED: readonly SignalName[] = [...STOPPING, "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"];
-const IMPATIENT: readonly SignalName[] = ["SIGTERM", "SIGINT"];
+const IMPATIENT: readonly number[] = [SIGNALS.SIGTERM, SIGNALS.SIGINT];
 const PATIENCE = 3;
+const POLLIN = 1;
 
 export interface Listener {
-  /** what to do with a forwarded signal from now on; SIGKILL stands for the third SIGTERM or SIGINT */
-  onSignal: (signal: number) => void;
-  /** the first signal that asked ns to stop, if one came */
-  readonly stopped: SignalName | null;
   /** the signals that are passed on */
   readonly signals: readonly number[];
-  /** takes the signals over again, after somebody else had them */
-  resume(): void;
+  /** the pipe's end on which they come */
+  readonly caught: number;
+  /** what to do with a signal from now on; SIGKILL stands for the third SIGTERM or SIGINT */
+  onSignal: (signal: number) => void;
   /** how many SIGTERM and SIGINT have come */
-  readonly impatience: number;
-  /** how this child ends */
-  waitFor(pid: number): Promise<Ending>;
-  close(): void;
+  impatience(): number;
+  /** the first signal that asked ns to stop, if one has come */
+  stopped(): SignalName | null;
+  /** waits until there is something to read from the descriptor, or a signal has come; handles signals */
+  waitForInput(descriptor: number): void;
+  /** waits for the end of a child */
+  waitFor(pid: number): Ending;
 }
 
 /**
- * Takes over the forwarded signals and SIGCHLD. What the caller had ns ignore (nohup(1), a background job of a shell) is
- * left ignored.
+ * Catches the forwarded signals and SIGCHLD from now on. What the caller had ns ignore (nohup(1), a background job of a
+ * shell) is left ignored.
+ * @returns null when the pipe for it cannot be made
  */
-export function listen(ignored: readonly number[]): Listener {
-  let stopped: SignalName | null = null;
+export function listen(ignored: readonly number[]): Listener | null {
+  const ends = pipe(O.O_NONBLOCK);
+  if (typeof ends === "number") return null;
+  const [caught, write] = ends;
+  const signals = FORWARDED.map((name) => SIGNALS[name]).filter((signal) => !ignored.includes(signal));
+  catchSignals([...signals, SIGNALS.SIGCHLD], write);
   let impatience = 0;
-  let onChild = (): void => {};
-  const handlers: [SignalName, () => void][] = [["SIGCHLD", () => onChild()]];
-  const passed = FORWARDED.filter((name) => !ignored.includes(SIGNALS[name]));
+  let stopped: SignalName | null = null;
+
+  const handle = (signal: number): void => {
+    if (signal === SIGNALS.SIGCHLD) return;
+    const name = signalName(signal) as SignalName;
+    if (STOPPING.includes(name)) stopped ??= name;
+    if (IMPATIENT.includes(signal)) impatience++;
+    listener.onSignal(impatience >= PATIENCE ? SIGNALS.SIGKILL : signal);
+  };
+  const drain = (): void => {
+    const bytes = scratch((memory) => {
+      const buffer = memory.reserve(4096);
+      const n = call("read", caught, buffer, 4096);
+      return n > 0 ? memory.takeBytes(buffer, n) : "";
+    });
+    for (const byte of bytes) handle(byte.charCodeAt(0));
+  };
+  /** waits for one of the descriptors */
+  const wait = (descriptors: readonly number[], milliseconds: number): void => {
+    scratch((memory) => {
+      const list = memory.reserve(8 * descriptors.length);
+      descriptors.forEach((fd, i) => {
+        memory.putI64(list + 8 * i, fd + POLLIN * 2 ** 32);
+      });
+      call("poll", list, descriptors.length, milliseconds);
+    });
+    drain();
+  };
   const listener: Listener = {
+    signals,
+    caught,
     onSignal: () => {},
-    get stopped() {
+    impatience: () => impatience,
+    stopped() {
+      drain();
       return stopped;
     },
-    get impatience() {
-      return impatience;
-    },
-    signals: passed.map((name) => SIGNALS[name]),
-    resume() {
-      for (const [name, handler] of handlers) process.off(name, handler).on(name, handler);
-    },
+    waitForInput: (descriptor) => wait([descriptor, caught], -1),
     waitFor(pid) {
-      return new Promise((resolve) => {
-        onChild = () => {
-          const ending = reap(pid);
-          if (ending === null) return;
-          onChild = () => {};
-          resolve(ending);
-        };
-        onChild(); // it may have ended before anybody listened
-      });
-    },
-    close() {
-      clearInterval(alive);
-      for (const [name, handler] of handlers) process.off(name, handler);
+      for (;;) {
+        const ending = reap(pid);
+        if (ending !== null) return ending;
+        wait([caught], -1);
+      }
     },
   };
-  // signal handlers alone do not keep the event loop alive
-  const alive = setInterval(() => {}, 2 ** 30);
-  for (const name of passed) {
-    handlers.push([
-      name,
-      () => {
-        if (STOPPING.includes(name)) stopped ??= name;
-        if (IMPATIENT.includes(name)) impatience++;
-        listener.onSignal(impatience >= PATIENCE ? SIGNALS.SIGKILL : SIGNALS[name]);
-      },
-    ]);
-  }
-  for (const [name, handler] of handlers) process.on(name, handler);
   return listener;
 }

@@ -27,7 +27,7 @@ export interface PreRun {
  * Runs the script to its end. Signals that ns gets meanwhile go to the script's process group.
  * @throws NsError when it cannot be executed or does not exit with status 0
  */
-export async function runPre(run: PreRun): Promise<void> {
+export function runPre(run: PreRun): void {
   const { spec, facts, pre, listener } = run;
   const ops: Op[] = prePlan(spec, facts, pre, run.child, run.inherited);
   const started = startReported(ops, CLONE.CLONE_VM);
@@ -37,13 +37,17 @@ export async function runPre(run: PreRun): Promise<void> {
     });
   run.onProcess(started.pid);
   listener.onSignal = (signal) => call("kill", -started.pid, signal);
-  if (listener.stopped !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
-  const failure = await awaitReport(started);
-  const ending = await listener.waitFor(started.pid);
+  if (listener.stopped() !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
+  const failure = awaitReport(started, listener.waitForInput);
+  const ending = listener.waitFor(started.pid);
   listener.onSignal = () => {};
   run.onProcess(null);
+  const succeeded = failure === null && "exited" in ending && ending.exited === 0;
+  if (succeeded && listener.stopped() === null) return;
+  // what it has left in the background would work for a container that will not be
+  call("kill", -started.pid, SIGNALS.SIGKILL);
   if (failure !== null) throw preError(pre, ops[failure.op]!, failure.errno);
-  if (listener.stopped !== null || ("exited" in ending && ending.exited === 0)) return;
+  if (listener.stopped() !== null) return;
   const how =
     "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;
   throw new NsError(`the pre script ${show(pre)} ${how}: the container was not started`);

@@ -33,10 +33,9 @@ function inheritedDescriptors(facts: Facts): number[] {
 }
 
 const stopIfAsked = (listener: Listener): void => {
-  if (listener.stopped === null) return;
-  throw new NsError(`stopped by ${listener.stopped} before init was started`, {
-    status: 128 + SIGNALS[listener.stopped],
-  });
+  const signal = listener.stopped();
+  if (signal === null) return;
+  throw new NsError(`stopped by ${signal} before init was started`, { status: 128 + SIGNALS[signal] });
 };
 
 export interface StartOptions {
@@ -53,11 +52,12 @@ export interface StartOptions {
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
-export async function start(spec: Spec, { progress = null, become }: StartOptions = {}): Promise<Outcome> {
+export function start(spec: Spec, { progress = null, become }: StartOptions = {}): Outcome {
   const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);
   const listener = listen(facts.ignoredSignals);
+  if (listener === null) throw new NsError("cannot make a pipe for signals: too many open files");
   let cgroup: Cgroup | null = null;
   let child: Started | null = null;
   let watcher: Watcher | null = null;
@@ -106,7 +106,7 @@ export async function start(spec: Spec, { progress = null, become }: StartOption
     if (spec.pre !== null) {
       const { pre } = spec;
       say(() => `pre script: ${show(pre)} ${started.pid}`);
-      await runPre({
+      runPre({
         ...{ spec, facts, pre, child: child.pid, inherited, listener },
         onProcess: (pid) => {
           preProcess = pid;
@@ -118,18 +118,23 @@ export async function start(spec: Spec, { progress = null, become }: StartOption
     }
 
     for (const op of ops) say(() => `op: ${showOp(op)}`);
+    // until init runs, signals wait for it: its process would only drop them
+    const { pid } = started;
+    const early: number[] = [];
+    const pass = (signal: number): number => call("kill", pid, signal);
+    listener.onSignal = (signal) => (signal === SIGNALS.SIGKILL ? pass(signal) : early.push(signal));
     write(gate[1], "g");
     close(gate[1]);
-    const failure = await awaitReport(child);
+    const failure = awaitReport(child, listener.waitForInput);
     if (failure !== null) throw childError(spec, ops[failure.op]!, failure.errno, root);
-    const { pid } = started;
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
-    listener.onSignal = (signal) => call("kill", pid, signal);
+    listener.onSignal = pass;
+    early.forEach(pass);
     const state = endState(facts, cgroup, spec.memory, progress !== null);
     const running: Watcher = watcher;
     if (become !== undefined)
-      await handOver({ child: pid, pidfd, listener, watcher: running, state, title: become });
-    const ending = await listener.waitFor(pid);
+      handOver({ child: pid, pidfd, listener, watcher: running, state, title: become });
+    const ending = listener.waitFor(pid);
     listener.onSignal = () => {};
     child = null;
     cgroup = null;
@@ -142,6 +147,6 @@ export async function start(spec: Spec, { progress = null, become }: StartOption
     }
     clearAway({ cgroup, self: facts }, () => watcher?.dismiss(), progress);
     close(root);
-    listener.close();
+    close(listener.caught);
   }
 }

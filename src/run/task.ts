@@ -45,21 +45,22 @@ export function startReported(ops: readonly Op[], flags: number): Started | numb
   return pid;
 }
 
-/** Lets pending JavaScript events (signals) be handled. */
-export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
 /**
  * Waits until the started process has executed its program or has failed.
+ * @param wait returns when the descriptor may have something to read
  * @returns null for success, else the index of the failing op and its errno
  */
-export async function awaitReport(started: Started): Promise<{ op: number; errno: number } | null> {
+export function awaitReport(
+  started: Started,
+  wait: (descriptor: number) => void,
+): { op: number; errno: number } | null {
   const readable = (): boolean =>
     scratch((memory) => {
-      const fds = memory.reserve(8);
-      memory.putI64(fds, started.report + POLLIN * 2 ** 32);
-      return call("poll", fds, 1, 100) !== 0;
+      const poll = memory.reserve(8);
+      memory.putI64(poll, started.report + POLLIN * 2 ** 32);
+      return call("poll", poll, 1, 0) !== 0;
     });
-  while (!readable()) await turn();
+  while (!readable()) wait(started.report);
   const result = scratch((memory) => {
     const failure = memory.reserve(8);
     const n = call("read", started.report, failure, 8);

@@ -10,12 +10,11 @@ import type { Bytes } from "../sys/bytes.ts";
 import { MACHINE } from "../sys/abi.ts";
 import { AT_EMPTY_PATH, MFD, O, SIGNALS } from "../sys/constants.ts";
 import { errnoNumber } from "../sys/errno.ts";
-import { close, open, pipe, readAll } from "../sys/file.ts";
-import { call, catchSignals, launcher, scratch } from "../sys/kernel.ts";
+import { close, open } from "../sys/file.ts";
+import { call, launcher, scratch } from "../sys/kernel.ts";
 import { createMemory } from "../sys/memory.ts";
 import { type EndState, END_NAME } from "./end.ts";
 import type { Listener } from "./listen.ts";
-import { turn } from "./task.ts";
 import { type Watcher, watcherPlan } from "./watcher.ts";
 
 const IMAGE_SIZE = 64 * 1024;
@@ -46,11 +45,11 @@ function buildProgram(
   { child, pidfd, listener, watcher, state, title }: Handover,
   signals: number,
   executable: number,
-  caught: number,
 ) {
   const buffer = new ArrayBuffer(IMAGE_SIZE);
   const memory = createMemory(buffer, DATA_BASE);
   const { life } = watcher;
+  const { caught } = listener;
   const cgroup = state.cgroup === null ? [] : directoriesOf(state.cgroup);
   const watcherOps = watcherPlan(life, pidfd, cgroup, [executable, caught]);
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
@@ -71,7 +70,7 @@ function buildProgram(
     child,
     signals,
     caught,
-    impatience: listener.impatience,
+    impatience: listener.impatience(),
     oldWatcher: watcher.pid,
     watcherTask: watcherTask.address,
     cgroup,
@@ -119,25 +118,16 @@ function changeMask(how: number, mask: number): void {
 }
 
 /** Replaces this process by the waiting program. Returns only where that is impossible; then nothing has changed. */
-export async function handOver(handover: Handover): Promise<void> {
+export function handOver(handover: Handover): void {
   const { listener } = handover;
   const executable = open("/proc/self/exe", O.O_PATH);
-  const caught = pipe();
-  if (executable < 0 || typeof caught === "number") return;
-  catchSignals(listener.signals, caught[1]);
-  await turn(); // what came before that is passed on by this program
-  await turn();
+  if (executable < 0) return;
   const mask = maskOf([...listener.signals, SIGNALS.SIGCHLD]);
-  // blocked here and in the program to come; until then other threads catch them
+  // blocked in the program to come; until then other threads go on catching them for it
   changeMask(SIG_BLOCK, mask);
-  execute(buildProgram(handover, mask, executable, caught[0]));
+  execute(buildProgram(handover, mask, executable));
   changeMask(SIG_UNBLOCK, mask);
-  listener.resume();
   close(executable);
-  close(caught[1]);
-  const missed = readAll(caught[0]);
-  if (typeof missed === "string") for (const byte of missed) listener.onSignal(byte.charCodeAt(0));
-  close(caught[0]);
 }
 
 /** Becomes the program, if that is possible. */

@@ -138,11 +138,11 @@ export function list(path: Bytes): Entry[] | number {
   return failed < 0 ? failed : entries;
 }
 
-/** The ends of a new close-on-exec pipe: read, write. */
-export const pipe = (): [number, number] | number =>
+/** The ends of a new close-on-exec pipe: read, write. @param flags more O_ flags */
+export const pipe = (flags = 0): [number, number] | number =>
   scratch((memory) => {
     const ends = memory.reserve(8);
-    const result = call("pipe2", ends, O.O_CLOEXEC);
+    const result = call("pipe2", ends, flags | O.O_CLOEXEC);
     return result < 0 ? result : [memory.getI32(ends), memory.getI32(ends + 4)];
   });
 

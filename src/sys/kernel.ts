@@ -68,8 +68,8 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): numb
 export const startTask = (address: number): number => invoke(START_TASK, address, 0, 0, 0, 0, 0);
 
 /**
- * From now on these signals, in whatever thread of this process, are written to the descriptor, a byte each. Unlike
- * JavaScript's handlers that loses none up to the moment of an exec.
+ * From now on these signals, in whatever thread of this process, are written to the descriptor, a byte each. Unlike with
+ * JavaScript's handlers none is lost up to the moment of an exec, and a system call may block meanwhile.
  */
 export function catchSignals(signals: readonly number[], descriptor: number): void {
   const { memory } = machine ?? boot();

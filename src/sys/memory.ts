@@ -13,6 +13,8 @@ export interface Memory {
   placeString(value: Bytes): number;
   /** writes a buffer; its address */
   placeBuffer(value: Uint8Array): number;
+  /** fills with 0 */
+  clear(address: number, size: number): void;
   putByte(address: number, value: number): void;
   putU32(address: number, value: number): void;
   /** writes a 64-bit number, negative or not, that is a safe integer */
@@ -55,6 +57,9 @@ export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memo
       const address = reserve(value.length);
       bytes.set(value, address - base);
       return address;
+    },
+    clear: (address, size) => {
+      bytes.fill(0, address - base, address - base + size);
     },
     putByte: (address, value) => view.setUint8(address - base, value),
     putU32: (address, value) => view.setUint32(address - base, value, true),

@@ -64,7 +64,7 @@ describe("pre script", () => {
     ["SIGINT", 130],
     ["SIGHUP", 129],
   ])("hangs, and ns gets %s", async (signal, status) => {
-    const path = script("hangs", "#!/bin/sh\necho waiting\nsleep 1000\n");
+    const path = script("hangs", "#!/bin/sh\nsleep 1000 &\necho waiting\nwait\n");
     const running = launch([ns, ...user, path, root, "/bin/true", ...ids]);
     await running.line(/waiting/);
     running.kill(signal);
