@@ -1,5 +1,5 @@
 /** What this host, this process and this kernel are like. Read once, before anything is decided. */
-import { type Facts, type Limit, NAMESPACES } from "../spec/spec.ts";
+import type { Facts, Limit, Namespace } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
 import { CLOSE_RANGE, O, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber } from "../sys/errno.ts";
@@ -74,6 +74,9 @@ function terminalType(): string | null {
   return /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
 }
 
+/** Does this kernel have this kind of namespace? */
+export const hasNamespace = (name: Namespace): boolean => access(`/proc/self/ns/${name}`, 0) === 0;
+
 /** Reads everything that plans and checks depend on. Needs /proc. */
 export function probe(): Facts {
   const status = text("/proc/self/status");
@@ -90,7 +93,7 @@ export function probe(): Facts {
       setGid: capabilities.has(CAP_SETGID),
     },
     ignoredSignals: bitsOf(statusField(status, "SigIgn"), 1),
-    namespaces: new Set(NAMESPACES.filter((name) => access(`/proc/self/ns/${name}`, 0) === 0)),
+    cgroupNamespace: hasNamespace("cgroup"),
     kernel: kernelFacts(),
     onRootfs: onRootfs(),
     openFiles: callersOpenFiles(),

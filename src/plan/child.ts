@@ -30,6 +30,14 @@ const dieWithParent: Op = {
   step: "die with the parent",
 };
 
+/** The gate opens twice: when the maps, the cgroup and the pre script are done, and when the watcher is there. */
+const waitAtGate = (place: ChildPlace, step: string): Op => ({
+  call: "read",
+  args: [place.gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
+  step,
+  stopAtZero: true,
+});
+
 function waitForParent(place: ChildPlace): Op[] {
   const step = "wait for the parent";
   return [
@@ -37,12 +45,7 @@ function waitForParent(place: ChildPlace): Op[] {
     { call: "close", args: [place.gate[1]], step },
     { call: "close", args: [place.life], step },
     dieWithParent,
-    {
-      call: "read",
-      args: [place.gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
-      step,
-      stopAtZero: true,
-    },
+    waitAtGate(place, step),
   ];
 }
 
@@ -60,7 +63,7 @@ function becomeRoot(spec: Spec): Op[] {
 }
 
 function ownCgroupView(facts: Facts): Op[] {
-  if (!facts.namespaces.has("cgroup")) return [];
+  if (!facts.cgroupNamespace) return [];
   return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
 }
 
@@ -75,6 +78,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
     ...(spec.network ? loopbackUp() : []),
+    waitAtGate(place, "wait for the watcher"),
     ...freshStart(facts, place.inherited),
     {
       call: "execve",

@@ -17,7 +17,7 @@ export function namespacesOf(spec: Spec, facts: Facts): Namespace[] {
   return NAMESPACES.filter((name) => {
     if (name === "user") return spec.user !== null;
     if (name === "net") return spec.network;
-    if (name === "cgroup") return facts.namespaces.has("cgroup");
+    if (name === "cgroup") return facts.cgroupNamespace;
     return true;
   });
 }

@@ -2,7 +2,6 @@
  * Everything that can be known to fail before a process is started. Each problem is one NsError with what to do about it.
  */
 import { inspectProgram, type Problem } from "../host/program.ts";
-import { namespacesOf } from "../plan/namespaces.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
@@ -43,11 +42,6 @@ export function userNamespaceProblem(facts: Facts, read: ReadSwitch = readSwitch
 }
 
 function checkPrivileges(spec: Spec, facts: Facts): void {
-  for (const name of namespacesOf(spec, facts))
-    if (!facts.namespaces.has(name))
-      throw new NsError(`this kernel has no ${name} namespaces`, {
-        note: `it was built without CONFIG_${name === "mnt" ? "NAMESPACES" : name.toUpperCase()}_NS`,
-      });
   if (spec.user === null) {
     if (facts.capabilities.sysAdmin) return;
     throw new NsError("only root may start a container without --user", {

@@ -1,4 +1,5 @@
 /** Turns a failed step into words: what ns was doing, why the kernel refused, and what a person can do about it. */
+import { hasNamespace } from "../host/facts.ts";
 import { explainFormat, inspectProgram } from "../host/program.ts";
 import { namespacesOf } from "../plan/namespaces.ts";
 import type { Op } from "../plan/op.ts";
@@ -50,7 +51,13 @@ const noteFor = (step: string, errno: number): string | undefined => {
 /** clone(2) itself failed. */
 export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
   const name = errnoName(errno);
-  const kinds = namespacesOf(spec, facts).join(", ");
+  const wanted = namespacesOf(spec, facts);
+  const missing = wanted.find((kind) => !hasNamespace(kind));
+  if (missing !== undefined)
+    return new NsError(`this kernel has no ${missing} namespaces`, {
+      errno,
+      note: `it was built without ${missing === "mnt" ? "CONFIG_NAMESPACES" : `CONFIG_${missing.toUpperCase()}_NS`}`,
+    });
   if (
     spec.user !== null &&
     (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")
@@ -63,7 +70,7 @@ export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
     ENOSPC: "a limit in /proc/sys/user is reached, or namespaces are nested too deep",
     EAGAIN: "the limit of processes is reached (ulimit -u, the cgroup's pids.max)",
   };
-  return new NsError(`cannot make the namespaces ${kinds}: ${errnoText(errno)}`, {
+  return new NsError(`cannot make the namespaces ${wanted.join(", ")}: ${errnoText(errno)}`, {
     errno,
     note: name === undefined ? undefined : notes[name],
   });

@@ -27,8 +27,8 @@ export interface Listener {
   stopped(): SignalName | null;
   /** waits until there is something to read from the descriptor, or a signal has come; handles signals */
   waitForInput(descriptor: number): void;
-  /** waits for the end of a child */
-  waitFor(pid: number): Ending;
+  /** waits for the end of a child, so many milliseconds at least or, with -1, for ever; null: it still runs */
+  waitFor(pid: number, milliseconds: number): Ending | null;
 }
 
 /**
@@ -60,16 +60,17 @@ export function listen(ignored: readonly number[]): Listener | null {
     });
     for (const byte of bytes) handle(byte.charCodeAt(0));
   };
-  /** waits for one of the descriptors */
-  const wait = (descriptors: readonly number[], milliseconds: number): void => {
-    scratch((memory) => {
+  /** waits for one of the descriptors; 0 when the time is up */
+  const wait = (descriptors: readonly number[], milliseconds: number): number => {
+    const ready = scratch((memory) => {
       const list = memory.reserve(8 * descriptors.length);
       descriptors.forEach((fd, i) => {
         memory.putI64(list + 8 * i, fd + POLLIN * 2 ** 32);
       });
-      call("poll", list, descriptors.length, milliseconds);
+      return call("poll", list, descriptors.length, milliseconds);
     });
     drain();
+    return ready;
   };
   const listener: Listener = {
     signals,
@@ -80,12 +81,14 @@ export function listen(ignored: readonly number[]): Listener | null {
       drain();
       return stopped;
     },
-    waitForInput: (descriptor) => wait([descriptor, caught], -1),
-    waitFor(pid) {
+    waitForInput(descriptor) {
+      wait([descriptor, caught], -1);
+    },
+    waitFor(pid, milliseconds) {
       for (;;) {
         const ending = reap(pid);
         if (ending !== null) return ending;
-        wait([caught], -1);
+        if (wait([caught], milliseconds) === 0) return null;
       }
     },
   };

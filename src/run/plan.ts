@@ -60,7 +60,10 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     );
   if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
   if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", []).map(showOp));
-  add("ns", ['write(gate, "g", 1)']);
-  add("init", ops.slice(gate).map(showOp));
+  const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
+  for (const part of [ops.slice(gate, second), ops.slice(second)]) {
+    add("ns", ['write(gate, "g", 1)']);
+    add("init", part.map(showOp));
+  }
   return lines;
 }

@@ -39,7 +39,7 @@ export function runPre(run: PreRun): void {
   listener.onSignal = (signal) => call("kill", -started.pid, signal);
   if (listener.stopped() !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
   const failure = awaitReport(started, listener.waitForInput);
-  const ending = listener.waitFor(started.pid);
+  const ending = listener.waitFor(started.pid, -1)!;
   listener.onSignal = () => {};
   run.onProcess(null);
   const succeeded = failure === null && "exited" in ending && ending.exited === 0;

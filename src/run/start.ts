@@ -48,6 +48,10 @@ export interface StartOptions {
   readonly become?: readonly Bytes[];
 }
 
+const FOREVER = -1;
+/** A run that is over within so many milliseconds is not worth becoming another program for. */
+const BRIEFLY = 30;
+
 /**
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
@@ -89,11 +93,14 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     child = started;
     close(gate[0]);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
-    watcher = startWatcher(life, pidfd, cgroup === null ? [] : directoriesOf(cgroup), [
-      gate[1],
-      root,
-      child.report,
-    ]);
+    const report = child.report;
+    const watch = (): Watcher => {
+      const directories = cgroup === null ? [] : directoriesOf(cgroup);
+      watcher ??= startWatcher(life, pidfd, directories, [gate[1], root, report]);
+      return watcher;
+    };
+    // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
+    if (cgroup !== null || spec.pre !== null) watch();
 
     say(() => `child: process ${started.pid}`);
     if (spec.user !== null) {
@@ -110,7 +117,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
         ...{ spec, facts, pre, child: child.pid, inherited, listener },
         onProcess: (pid) => {
           preProcess = pid;
-          watcher?.watchPre(pid);
+          watch().watchPre(pid);
         },
       });
       stopIfAsked(listener);
@@ -124,6 +131,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const pass = (signal: number): number => call("kill", pid, signal);
     listener.onSignal = (signal) => (signal === SIGNALS.SIGKILL ? pass(signal) : early.push(signal));
     write(gate[1], "g");
+    const running = watch(); // while the child makes its mounts; it does not run init without it
+    write(gate[1], "g");
     close(gate[1]);
     const failure = awaitReport(child, listener.waitForInput);
     if (failure !== null) throw childError(spec, ops[failure.op]!, failure.errno, root);
@@ -131,10 +140,11 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     listener.onSignal = pass;
     early.forEach(pass);
     const state = endState(facts, cgroup, spec.memory, progress !== null);
-    const running: Watcher = watcher;
-    if (become !== undefined)
-      handOver({ child: pid, pidfd, listener, watcher: running, state, title: become });
-    const ending = listener.waitFor(pid);
+    let ending = listener.waitFor(pid, become === undefined ? FOREVER : BRIEFLY);
+    if (ending === null) {
+      handOver({ child: pid, pidfd, listener, watcher: running, state, title: become ?? [] });
+      ending = listener.waitFor(pid, FOREVER)!;
+    }
     listener.onSignal = () => {};
     child = null;
     cgroup = null;

@@ -41,8 +41,8 @@ export interface Facts {
   readonly capabilities: { readonly sysAdmin: boolean; readonly setUid: boolean; readonly setGid: boolean };
   /** numbers of the signals that this process ignores: a child would go on ignoring them */
   readonly ignoredSignals: readonly number[];
-  /** the kinds of namespaces that this kernel has */
-  readonly namespaces: ReadonlySet<Namespace>;
+  /** this kernel has cgroup namespaces (Linux 4.6) */
+  readonly cgroupNamespace: boolean;
   /** which newer system calls work here */
   readonly kernel: {
     /** open_tree, move_mount, fsopen and so on (Linux 5.2) */

@@ -41,10 +41,13 @@ function boot(): Machine {
   const readWrite = 3;
   const readExecute = 5;
   const privateAnonymousNoReserve = 0x4022;
+  const noHugePage = 15;
   const base = Number(
     libc.syscall(callNumber("mmap"), 0, ARENA_SIZE, readWrite, privateAnonymousNoReserve, -1, 0),
   );
   if (base === -1) throw new Error("no memory for the launcher");
+  // a huge page would be cleared for the few kilobytes that are used: that alone costs as much as all the rest
+  libc.syscall(callNumber("madvise"), base, ARENA_SIZE, noHugePage, 0, 0, 0);
   const buffer = toArrayBuffer(base as Pointer, 0, ARENA_SIZE);
   new Uint8Array(buffer).set(launcher.code);
   if (Number(libc.syscall(callNumber("mprotect"), base, CODE_SIZE, readExecute, 0, 0, 0)) !== 0)

@@ -35,7 +35,8 @@ export interface Memory {
 /** @param base the address that the buffer's first byte has, or will have */
 export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memory {
   const bytes = new Uint8Array(buffer);
-  const view = new DataView(buffer);
+  // plain indexing is what an interpreter does fastest; addresses of words are multiples of 4
+  const words = new Int32Array(buffer);
   let top = start;
   const reserve = (size: number): number => {
     const at = (top + 15) & ~15;
@@ -61,17 +62,24 @@ export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memo
     clear: (address, size) => {
       bytes.fill(0, address - base, address - base + size);
     },
-    putByte: (address, value) => view.setUint8(address - base, value),
-    putU32: (address, value) => view.setUint32(address - base, value, true),
-    putI64(address, value) {
-      view.setInt32(address - base, value | 0, true);
-      view.setInt32(address - base + 4, Math.floor(value / 2 ** 32), true);
+    putByte: (address, value) => {
+      bytes[address - base] = value;
     },
-    getU16: (address) => view.getUint16(address - base, true),
-    getU32: (address) => view.getUint32(address - base, true),
-    getI32: (address) => view.getInt32(address - base, true),
-    getI64: (address) =>
-      view.getUint32(address - base, true) + view.getInt32(address - base + 4, true) * 2 ** 32,
+    putU32: (address, value) => {
+      words[(address - base) >> 2] = value;
+    },
+    putI64(address, value) {
+      const at = (address - base) >> 2;
+      words[at] = value;
+      words[at + 1] = Math.floor(value / 2 ** 32);
+    },
+    getU16: (address) => bytes[address - base]! | (bytes[address - base + 1]! << 8),
+    getU32: (address) => words[(address - base) >> 2]! >>> 0,
+    getI32: (address) => words[(address - base) >> 2]!,
+    getI64(address) {
+      const at = (address - base) >> 2;
+      return (words[at]! >>> 0) + words[at + 1]! * 2 ** 32;
+    },
     takeBytes(address, size) {
       let out = "";
       const end = address - base + size;
