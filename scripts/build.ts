@@ -16,6 +16,9 @@ const folder = join(root, "build", `${target}-${type}`);
 const outfile = join(folder, "ns");
 
 const launcher = compileLauncher();
+// as 32-bit words: a quarter of the constants that a start has to load
+const words = new Int32Array(Math.ceil(launcher.code.length / 4));
+new Uint8Array(words.buffer).set(launcher.code);
 mkdirSync(folder, { recursive: true });
 const result = await Bun.build({
   entrypoints: [join(root, "src/cli/main.ts")],
@@ -28,7 +31,7 @@ const result = await Bun.build({
     jitPolicy: 1000,
   },
   define: {
-    NS_LAUNCHER: JSON.stringify([...launcher.code]),
+    NS_LAUNCHER: JSON.stringify([...words]),
     NS_LAUNCHER_ENTRY: String(launcher.entry),
     NS_BUILD: JSON.stringify({ version, type, target }),
   },

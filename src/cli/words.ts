@@ -1,6 +1,7 @@
 /** The words of the command line as bytes. */
 import { type Bytes, bytesOf } from "../sys/bytes.ts";
 import { readFile } from "../sys/file.ts";
+import { makeRoom } from "../sys/kernel.ts";
 
 const REPLACEMENT = "\ufffd";
 
@@ -10,6 +11,8 @@ const REPLACEMENT = "\ufffd";
  */
 export function commandLine(): Bytes[] {
   const words = process.argv.slice(2);
+  // each is kept once more for the exec: its bytes (three at most a character), alignment and a pointer
+  makeRoom(words.reduce((size, word) => size + 3 * word.length + 32, 0));
   if (!words.some((word) => word.includes(REPLACEMENT))) return words.map(bytesOf);
   const raw = readFile("/proc/self/cmdline", 1 << 23);
   if (typeof raw !== "string") return words.map(bytesOf);

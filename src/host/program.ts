@@ -34,8 +34,7 @@ function headOf(root: number, path: Bytes): Bytes | null {
 
 /** The interpreter of a script (execve(2), "Interpreter scripts"), or the loader that an ELF program asks for. */
 export function interpreterOf(head: Bytes): Bytes | null {
-  const script = /^#![ \t]*([^ \t\n\0]+)/.exec(head);
-  if (script !== null) return script[1]!;
+  if (head.startsWith("#!")) return /^#![ \t]*([^ \t\n\0]+)/.exec(head)?.[1] ?? null;
   if (!head.startsWith("\x7fELF\x02\x01")) return null;
   const number = (at: number, size: number): number => {
     let value = 0;

@@ -22,7 +22,7 @@ const roundUp = (size: number): number => Math.ceil(size / PAGE) * PAGE;
 
 export interface Program {
   /** the launcher's code and where in it the entry is */
-  readonly launcher: { readonly code: ArrayLike<number>; readonly entry: number };
+  readonly launcher: { readonly code: Uint8Array; readonly entry: number };
   /** what is to be at DATA_BASE */
   readonly data: Uint8Array;
   /** address of the task that the program runs */
@@ -75,7 +75,7 @@ export function elf({ launcher, data, task, machine }: Program): Uint8Array {
   segment(1, PT_LOAD, READ_WRITE, dataAt, DATA_BASE, data.length);
   segment(2, PT_GNU_STACK, READ_WRITE, 0, 0, 0);
 
-  file.set(launcher.code as ArrayLike<number>, codeAt);
+  file.set(launcher.code, codeAt);
   file.set(stub, stubAt);
   file.set(data, dataAt);
   return file;

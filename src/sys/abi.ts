@@ -12,7 +12,6 @@ const x64 = {
   rt_sigaction: 13,
   rt_sigprocmask: 14,
   ioctl: 16,
-  madvise: 28,
   dup2: 33,
   getpid: 39,
   socket: 41,

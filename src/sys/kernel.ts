@@ -12,16 +12,16 @@ import { createMemory, type Memory } from "./memory.ts";
 declare const NS_LAUNCHER: number[];
 declare const NS_LAUNCHER_ENTRY: number;
 /** The launcher: machine code that runs at any address, and where in it the entry begins. */
-export let launcher: { readonly code: ArrayLike<number>; readonly entry: number };
+export let launcher: { readonly code: Uint8Array; readonly entry: number };
 if (typeof NS_LAUNCHER === "undefined") {
   launcher = (await import("./compile.ts")).compileLauncher();
 } else {
-  launcher = { code: NS_LAUNCHER, entry: NS_LAUNCHER_ENTRY };
+  launcher = { code: new Uint8Array(new Int32Array(NS_LAUNCHER).buffer), entry: NS_LAUNCHER_ENTRY };
 }
 
 const CODE_SIZE = 8192;
-// untouched pages cost nothing; the kernel limits a program's arguments to 6 MiB at most (execve(2))
-const ARENA_SIZE = 16 * 1024 * 1024;
+// enough for a plan; not more, because JavaScript's collector counts it and would start to collect
+let arenaSize = 256 * 1024;
 const START_TASK = -1;
 const CATCH = -6;
 
@@ -41,14 +41,11 @@ function boot(): Machine {
   const readWrite = 3;
   const readExecute = 5;
   const privateAnonymousNoReserve = 0x4022;
-  const noHugePage = 15;
   const base = Number(
-    libc.syscall(callNumber("mmap"), 0, ARENA_SIZE, readWrite, privateAnonymousNoReserve, -1, 0),
+    libc.syscall(callNumber("mmap"), 0, arenaSize, readWrite, privateAnonymousNoReserve, -1, 0),
   );
   if (base === -1) throw new Error("no memory for the launcher");
-  // a huge page would be cleared for the few kilobytes that are used: that alone costs as much as all the rest
-  libc.syscall(callNumber("madvise"), base, ARENA_SIZE, noHugePage, 0, 0, 0);
-  const buffer = toArrayBuffer(base as Pointer, 0, ARENA_SIZE);
+  const buffer = toArrayBuffer(base as Pointer, 0, arenaSize);
   new Uint8Array(buffer).set(launcher.code);
   if (Number(libc.syscall(callNumber("mprotect"), base, CODE_SIZE, readExecute, 0, 0, 0)) !== 0)
     throw new Error("this system forbids executable memory");
@@ -58,6 +55,11 @@ function boot(): Machine {
 }
 
 const invoke: Enter = (nr, a, b, c, d, e, f) => Number((machine ?? boot()).enter(nr, a, b, c, d, e, f));
+
+/** Before the first call: room for so many more bytes, for arguments that take more than is usual. */
+export function makeRoom(size: number): void {
+  arenaSize += Math.ceil(size / CODE_SIZE) * CODE_SIZE;
+}
 
 /** The memory of system calls' arguments and results. It is never moved. */
 export const arena = (): Memory => (machine ?? boot()).memory;
