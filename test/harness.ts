@@ -12,7 +12,6 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -32,7 +31,12 @@ export const ordinary = isRoot
 /** The tests' own folder, readable by every user, removed at the end. */
 export const folder = mkdtempSync(join(tmpdir(), "ns-test-"));
 chmodSync(folder, 0o755);
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+// "exit" is not emitted by bun test: a process of its own sees the end of this one, however it comes
+Bun.spawn(["setsid", "sh", "-c", 'read -r _; rm -rf --one-file-system -- "$1"', "sh", folder], {
+  stdin: "pipe",
+  stdout: "ignore",
+  stderr: "ignore",
+}).unref();
 
 /** The program under test, where an ordinary user can execute it. */
 export const ns = join(folder, "ns");
@@ -276,8 +280,8 @@ const mountsBefore = mounts();
 export const leavesNothing = (): void => afterEach(expectNothingLeft);
 
 /** A test that only root can run; for others it is skipped, and its name says why. */
-export const rootTest = (name: string, body: () => void | Promise<void>): void =>
-  test.skipIf(!isRoot)(isRoot ? name : `${name} [needs root]`, body);
+export const rootTest = (name: string, body: () => void | Promise<void>, timeout?: number): void =>
+  test.skipIf(!isRoot)(isRoot ? name : `${name} [needs root]`, body, timeout);
 
 /** A script file in the test's folder. */
 export function script(name: string, text: string, mode = 0o755): string {
@@ -299,7 +303,10 @@ export interface Terminal {
 }
 
 /** Starts a command on a terminal of its own. */
-export function onTerminal(words: string[], env: Record<string, string> = { TERM: "xterm-256color" }): Terminal {
+export function onTerminal(
+  words: string[],
+  env: Record<string, string> = { TERM: "xterm-256color" },
+): Terminal {
   let text = "";
   const decoder = new TextDecoder();
   const child = Bun.spawn(words, {
