@@ -1,12 +1,12 @@
 /* The launcher: the only machine code of ns's own. It knows no container; src/plan/ decides everything.
  *
  * Layout, mirrored by src/plan/encode.ts (all little-endian, a task is 8-byte aligned):
- *   task: 128 bytes: cloneFlags, stack, pidfd, report, count, then 11 saved results, all 64 bits; the ops follow
+ *   task: 128 bytes: cloneFlags, stack, pidfd, report, base, count, 10 saved results, all 64 bits; the ops follow
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
- * An op is one system call, or one of the four below. Bit j of refs makes arg[j] the number of a saved result; save
+ * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
  * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
- * The first failure is reported as two 32-bit numbers, the op's index and its errno.
+ * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  *
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
  * mapped. scripts/build.ts refuses a launcher that is not position-independent.
@@ -23,18 +23,21 @@ struct op {
 };
 
 struct task {
-    i64 cloneFlags, stack, pidfd, report, count;
-    i64 saved[11];
+    i64 cloneFlags, stack, pidfd, report, base, count;
+    i64 saved[10];
     struct op ops[1];
 };
 
 enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
 
-/* What an op can do that no system call does: start(task), supervise(pid, signals, impatience, caught), exit(wait status),
- * decimal(value, where). As entries, launcher(OP_START, task) starts a task, launcher(OP_RUN, task) becomes one, and
- * launcher(OP_CATCH, signal) has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code. */
-enum { OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6 };
-enum { PAGE = 4096, MEMORY = 8192 };
+/* What an op can do that no system call does: start(task), supervise(pid, signals, impatience, caught, status file),
+ * exit(wait status), decimal(value, where), foreground(group). As entries, launcher(OP_START, task) starts a task,
+ * launcher(OP_RUN, task) becomes one, launcher(OP_FOREGROUND, group) does that, and launcher(OP_CATCH, signal) has the
+ * signal written as a byte to the descriptor that stands MEMORY bytes behind the code. */
+enum {
+    OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7
+};
+enum { PAGE = 4096, MEMORY = 8192, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3 };
 
 i64 launcherBegin(void) { return 0; }
 
@@ -43,7 +46,7 @@ static void anchor(void) {}
 
 #if defined(__x86_64__)
 enum {
-    NR_read = 0, NR_write = 1, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
+    NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_ioctl = 16, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
     NR_exit_group = 231
 };
 
@@ -96,46 +99,77 @@ static i64 decimal(i64 value, u8 *where) {
     return 0;
 }
 
-/* Runs in whatever thread gets the signal, up to the moment of an exec: the pipe outlives that, the thread does not. */
-static void onSignal(int signal) {
-    u8 byte = signal;
+/* Runs in whatever thread gets the signal, up to the moment of an exec: the pipe outlives that, the thread does not. The
+ * byte's highest bit tells that the kernel sent it: the terminal, to all of its foreground process group. */
+static void onSignal(int signal, int *info) {
+    u8 byte = signal | (info[2] == SI_KERNEL ? FROM_KERNEL : 0);
     i64 *descriptor = (i64 *)(((i64)anchor & -PAGE) + MEMORY);
     sys(NR_write, *descriptor, (i64)&byte, 1, 0, 0, 0);
 }
 
 static i64 catchSignal(i64 signal) {
-    enum { SA_RESTORER = 0x4000000, SA_RESTART = 0x10000000 };
+    enum { SA_SIGINFO = 4, SA_RESTORER = 0x4000000, SA_RESTART = 0x10000000 };
     i64 action[4];
     action[0] = (i64)onSignal;
-    action[1] = SA_RESTORER | SA_RESTART;
+    action[1] = SA_SIGINFO | SA_RESTORER | SA_RESTART;
     action[2] = (i64)restore;
     action[3] = -1;
     return sys(NR_rt_sigaction, signal, (i64)action, 0, 8, 0, 0);
 }
 
+/* Does the process have a handler for the signal, by the line "SigCgt:" of its /proc/PID/status? */
+static i64 catches(i64 statusFile, i64 signal) {
+    u8 text[4096], *at = text, *end;
+    u32 mask = 0;
+    i64 fd = sys(NR_open, statusFile, 0, 0, 0, 0, 0);
+    i64 size = sys(NR_read, fd, (i64)text, 4096, 0, 0, 0);
+    sys(NR_close, fd, 0, 0, 0, 0, 0);
+    for (end = text + size - 24; at < end; at++)
+        if (at[0] == 'C' && at[1] == 'g' && at[2] == 't' && at[3] == ':') break;
+    if (at >= end) return 0;
+    for (at += 5; *at > 32; at++) mask = mask << 4 | (*at <= '9' ? *at - '0' : *at - 'a' + 10);
+    return mask >> (signal - 1) & 1;
+}
+
+/* Gives the terminal on standard input back to this process group, if the one that has it is dead: a shell inside, which
+ * took it for its own group, cannot name ours (pid namespaces). */
+static i64 foreground(i64 group) {
+    enum { SIGTTOU_BIT = 1 << 21, TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410 };
+    i64 blocked = SIGTTOU_BIT;
+    int now = 0, ours = group;
+    if (sys(NR_ioctl, 0, TIOCGPGRP, (i64)&now, 0, 0, 0) < 0 || now == ours) return 0;
+    if (now > 0 && sys(NR_kill, -now, 0, 0, 0, 0, 0) != -ESRCH) return 0;
+    sys(NR_rt_sigprocmask, 0, (i64)&blocked, 0, 8, 0, 0);
+    sys(NR_ioctl, 0, TIOCSPGRP, (i64)&ours, 0, 0, 0);
+    return 0;
+}
+
 /* Waits for the end of a child and passes these signals (a mask, all of them blocked) on to it, first those that were
- * caught before; the third SIGTERM or SIGINT kills it. A signal of the terminal's has reached the child already if it is
- * in the same process group. */
-static i64 supervise(i64 pid, i64 signals, i64 impatience, i64 caught) {
-    enum { WNOHANG = 1, SI_KERNEL = 128, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17, PATIENCE = 3 };
-    i64 signal;
+ * caught before; the third SIGTERM or SIGINT kills it. What the terminal sends to its whole process group has reached a
+ * child of the same group already; if it has a handler for it, that is all. */
+static i64 supervise(i64 pid, i64 signals, i64 impatience, i64 caught, i64 statusFile) {
+    enum { WNOHANG = 1, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17, PATIENCE = 3 };
+    i64 signal, fromTerminal;
     int status = 0, info[32];
     u8 byte;
     for (;;) {
         signal = sys(NR_wait4, pid, (i64)&status, WNOHANG, 0, 0, 0);
         if (signal == pid) return status;
         if (signal < 0) return SETUP_FAILED << 8;
-        info[2] = 0;
-        if (caught >= 0 && sys(NR_read, caught, (i64)&byte, 1, 0, 0, 0) == 1)
-            signal = byte;
-        else {
+        if (caught >= 0 && sys(NR_read, caught, (i64)&byte, 1, 0, 0, 0) == 1) {
+            signal = byte & ~FROM_KERNEL;
+            fromTerminal = byte & FROM_KERNEL;
+        } else {
             caught = -1;
             signal = sys(NR_rt_sigtimedwait, (i64)&signals, (i64)info, 0, 8, 0, 0);
+            fromTerminal = info[2] == SI_KERNEL;
         }
         if (signal <= 0 || signal == SIGCHLD) continue;
+        if (fromTerminal && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) != sys(NR_getpgid, 0, 0, 0, 0, 0, 0)) fromTerminal = 0;
+        if (fromTerminal && catches(statusFile, signal)) continue;
         if ((signal == SIGTERM || signal == SIGINT) && ++impatience >= PATIENCE)
             signal = SIGKILL;
-        else if (info[2] == SI_KERNEL && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) == sys(NR_getpgid, 0, 0, 0, 0, 0, 0))
+        else if (fromTerminal)
             continue;
         sys(NR_kill, pid, signal, 0, 0, 0, 0);
     }
@@ -143,7 +177,8 @@ static i64 supervise(i64 pid, i64 signals, i64 impatience, i64 caught) {
 
 static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_START) return start((struct task *)arg[0]);
-    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1], arg[2], arg[3]);
+    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1], arg[2], arg[3], arg[4]);
+    if (nr == OP_FOREGROUND) return foreground(arg[0]);
     if (nr == OP_EXIT) return sys(NR_exit_group, exitStatus(arg[0]), 0, 0, 0, 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
     return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
@@ -159,7 +194,7 @@ static void runTask(struct task *task) {
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? task->saved[op->arg[j]] : op->arg[j];
         result = perform(op->nr, arg);
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
-            failure[0] = i;
+            failure[0] = task->base + i;
             failure[1] = -result;
             if (task->report >= 0) sys(NR_write, task->report, (i64)failure, 8, 0, 0, 0);
             sys(NR_exit_group, SETUP_FAILED, 0, 0, 0, 0, 0);
@@ -186,6 +221,7 @@ i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_START) return start((struct task *)a);
     if (nr == OP_RUN) runTask((struct task *)a);
     if (nr == OP_CATCH) return catchSignal(a);
+    if (nr == OP_FOREGROUND) return foreground(a);
     return sys(nr, a, b, c, d, e, f);
 }
 

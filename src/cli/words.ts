@@ -11,8 +11,8 @@ const REPLACEMENT = "\ufffd";
  */
 export function commandLine(): Bytes[] {
   const words = process.argv.slice(2);
-  // each is kept once more for the exec: its bytes (three at most a character), alignment and a pointer
-  makeRoom(words.reduce((size, word) => size + 3 * word.length + 32, 0));
+  // each is kept twice at most: its bytes (three at most a character), alignment and a pointer
+  makeRoom(words.reduce((size, word) => size + 6 * word.length + 160, 0));
   if (!words.some((word) => word.includes(REPLACEMENT))) return words.map(bytesOf);
   const raw = readFile("/proc/self/cmdline", 1 << 23);
   if (typeof raw !== "string") return words.map(bytesOf);

@@ -10,7 +10,7 @@ import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts
 const CAP_SETGID = 6;
 const CAP_SETUID = 7;
 const CAP_SYS_ADMIN = 21;
-const TCGETS = 0x5401;
+const TIOCGPGRP = 0x540f;
 const RAMFS_MAGIC = 0x858458f6;
 const TMPFS_MAGIC = 0x01021994;
 
@@ -68,10 +68,14 @@ function callersOpenFiles(): Limit | null {
   return own.soft < 0 || parent.soft < own.soft ? { soft: parent.soft, hard: own.hard } : null;
 }
 
-function terminalType(): string | null {
-  if (scratch((memory) => call("ioctl", 0, TCGETS, memory.reserve(64)) !== 0)) return null;
+function terminal(): Facts["terminal"] {
+  const foreground = scratch((memory) => {
+    const group = memory.reserve(8);
+    return call("ioctl", 0, TIOCGPGRP, group) === 0 ? memory.getI32(group) : -1;
+  });
+  if (foreground < 0) return null;
   const term = process.env.TERM ?? "";
-  return /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
+  return { type: /^[\w.+-]+$/.test(term) ? bytesOf(term) : null, foreground };
 }
 
 /** Does this kernel have this kind of namespace? */
@@ -97,6 +101,6 @@ export function probe(): Facts {
     kernel: kernelFacts(),
     onRootfs: onRootfs(),
     openFiles: callersOpenFiles(),
-    term: terminalType(),
+    terminal: terminal(),
   };
 }

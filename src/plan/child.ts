@@ -4,7 +4,7 @@
  */
 import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { CLONE, PR, SIGNALS } from "../sys/constants.ts";
+import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
 import { loopbackUp } from "./network.ts";
@@ -15,8 +15,10 @@ import { freshStart, initEnvironment } from "./process.ts";
 export interface ChildPlace {
   /** both ends of the pipe that the parent opens the gate with */
   readonly gate: readonly [number, number];
-  /** the pipe's end by which the parent's other helpers learn of its death */
+  /** the pipe's end by which the watcher learns of the parent's death */
   readonly life: number;
+  /** the pipe's end on which the launcher reports a failure */
+  readonly report: number;
   /** NEWROOT's absolute path as it is now */
   readonly rootPath: Bytes;
   /** descriptors to close one by one where the kernel lacks close_range */
@@ -30,7 +32,10 @@ const dieWithParent: Op = {
   step: "die with the parent",
 };
 
-/** The gate opens twice: when the maps, the cgroup and the pre script are done, and when the watcher is there. */
+/**
+ * The gate opens when the id maps are there (with a user namespace), when cgroup and pre script are done, and when the
+ * watcher is there.
+ */
 const waitAtGate = (place: ChildPlace, step: string): Op => ({
   call: "read",
   args: [place.gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
@@ -38,27 +43,22 @@ const waitAtGate = (place: ChildPlace, step: string): Op => ({
   stopAtZero: true,
 });
 
-function waitForParent(place: ChildPlace): Op[] {
+/**
+ * The first part, still in ns's memory: become root. The program that follows would otherwise have lost the capabilities
+ * that the new user namespace gives (capabilities(7), "Transformation of capabilities during execve()").
+ */
+export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
   const step = "wait for the parent";
-  return [
-    // its own copies of the parent's ends would keep the pipes open after the parent's death
-    { call: "close", args: [place.gate[1]], step },
-    { call: "close", args: [place.life], step },
-    dieWithParent,
-    waitAtGate(place, step),
-  ];
-}
-
-function becomeRoot(spec: Spec): Op[] {
   const drop: Op = { call: "setgroups", args: [0, 0], step: "drop supplementary groups" };
   return [
+    // its own copies of the parent's ends would keep the pipes open after the parent's death
+    ...[place.gate[1], place.life].map((fd): Op => ({ call: "close", args: [fd], step })),
+    dieWithParent,
     // in a user namespace setgroups(2) is denied; the parent has dropped its groups where it could
-    ...(spec.user === null ? [drop] : []),
+    ...(spec.user === null ? [drop] : [waitAtGate(place, "wait for the id maps")]),
     { call: "setresgid", args: [0, 0, 0], step: "become gid 0" },
     { call: "setresuid", args: [0, 0, 0], step: "become uid 0" },
     dieWithParent,
-    // until the exec this is a copy of ns: nobody of the container's ids may look into it
-    { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
   ];
 }
 
@@ -67,11 +67,13 @@ function ownCgroupView(facts: Facts): Op[] {
   return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
 }
 
-/** All ops of the child, from the gate to the exec of init. */
+/** The second part, in a program of its own: from the gate to the exec of init. */
 export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
   return [
-    ...waitForParent(place),
-    ...becomeRoot(spec),
+    dieWithParent,
+    // until the exec this is still ns: nobody of the container's ids may look into it
+    { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
+    waitAtGate(place, "wait for the parent"),
     ...ownCgroupView(facts),
     ...bindRoot(facts, place.rootPath),
     ...pivotRoot(facts),
@@ -79,6 +81,8 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...leaveOldRoot(facts),
     ...(spec.network ? loopbackUp() : []),
     waitAtGate(place, "wait for the watcher"),
+    { call: "close", args: [place.gate[0]], step: "close the gate" },
+    { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
     ...freshStart(facts, place.inherited),
     {
       call: "execve",

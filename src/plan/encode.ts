@@ -2,12 +2,12 @@
  * Lays a plan out in memory for the launcher.
  *
  * Layout, mirrored by csrc/launcher.c (all little-endian, a task is 8-byte aligned):
- *   task: 128 bytes: cloneFlags, stack, pidfd, report, count, then 11 saved results, all 64 bits; the ops follow
+ *   task: 128 bytes: cloneFlags, stack, pidfd, report, base, count, 10 saved results, all 64 bits; the ops follow
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
- * An op is one system call, or one of the four below. Bit j of refs makes arg[j] the number of a saved result; save
+ * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
  * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
- * The first failure is reported as two 32-bit numbers, the op's index and its errno.
+ * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  */
 import { callNumber } from "../sys/abi.ts";
 import { errnoNumber } from "../sys/errno.ts";
@@ -16,11 +16,17 @@ import type { Memory } from "../sys/memory.ts";
 import type { Action, Op, Slot } from "./op.ts";
 
 /** The numbers that stand for what is no system call. */
-const ACTIONS: Readonly<Record<Action, number>> = { start: -1, supervise: -3, exit: -4, decimal: -5 };
+const ACTIONS: Readonly<Record<Action, number>> = {
+  start: -1,
+  supervise: -3,
+  exit: -4,
+  decimal: -5,
+  foreground: -7,
+};
 
 const HEADER = 128;
 const OP = 64;
-const SLOTS = 11;
+const SLOTS = 10;
 const STACK = 16384;
 const NOWHERE = 255;
 const STOP_AT_ZERO = 1;
@@ -42,6 +48,8 @@ export interface TaskOptions {
   readonly flags: number;
   /** descriptor that a failure is reported to, or -1 */
   readonly report: number;
+  /** what is added to the index of a failing op when it is reported */
+  readonly base?: number;
   /** bytes of stack for a child that is started with it; a program's own task has the program's */
   readonly stack?: number;
 }
@@ -89,7 +97,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const slotFor = (name: Slot): number => {
     const known = slots.get(name);
     if (known !== undefined) return known;
-    if (slots.size === SLOTS) throw new RangeError("a task keeps eleven results at most");
+    if (slots.size === SLOTS) throw new RangeError("a task keeps ten results at most");
     slots.set(name, slots.size);
     return slots.size - 1;
   };
@@ -98,7 +106,8 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   memory.putI64(address + 8, memory.reserve(stack) + stack);
   memory.putI64(address + 16, -1);
   memory.putI64(address + 24, options.report);
-  memory.putI64(address + 32, ops.length);
+  memory.putI64(address + 32, options.base ?? 0);
+  memory.putI64(address + 40, ops.length);
   const replace = (index: number, op: Op): void => encodeOp(op, address + HEADER + OP * index);
   ops.forEach((op, index) => {
     replace(index, op);

@@ -6,7 +6,7 @@ import type { Call } from "../sys/abi.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 
-/** Results that later ops use. The launcher has room for eleven in a task. */
+/** Results that later ops use. The launcher has room for ten in a task. */
 export type Slot = "root" | "proc" | "procTree" | "procContext" | "socket" | "null" | "watcher" | "ending";
 
 export type Arg =
@@ -21,7 +21,7 @@ export type Arg =
   | { readonly memory: Uint8Array; readonly means: string };
 
 /** What the launcher does besides system calls: csrc/launcher.c says what each means. */
-export type Action = "start" | "supervise" | "exit" | "decimal";
+export type Action = "start" | "supervise" | "exit" | "decimal" | "foreground";
 
 export interface Op {
   readonly call: Call | Action;

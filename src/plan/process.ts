@@ -21,7 +21,11 @@ export function preEnvironment(spec: Spec): Bytes[] {
 
 /** The documented environment of init. */
 export function initEnvironment(spec: Spec, facts: Facts): Bytes[] {
-  return [...preEnvironment(spec), ...(facts.term === null ? [] : [`TERM=${facts.term}`]), "container=ns"];
+  return [
+    ...preEnvironment(spec),
+    ...(facts.terminal?.type == null ? [] : [`TERM=${facts.terminal.type}`]),
+    "container=ns",
+  ];
 }
 
 function limitOpenFiles(facts: Facts): Op[] {

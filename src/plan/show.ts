@@ -38,6 +38,7 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   mkdir: [null, "octal"],
   umask: ["octal"],
   prctl: [choice(k.PR)],
+  fcntl: [null, choice(k.F)],
   unshare: [k.CLONE],
   close_range: [null, "hex", k.CLOSE_RANGE],
   rt_sigaction: ["signal", null, "pointer"],
@@ -68,7 +69,7 @@ function showArg(arg: Arg, shape: Shape | null | undefined): string {
   if (typeof arg === "string") return quote(arg);
   if ("slot" in arg) return arg.slot;
   if ("strings" in arg) return showStrings(arg.strings);
-  return arg.means;
+  return arg.means === "" ? "buffer" : arg.means;
 }
 
 /** The call alone: `mount(NULL, "/", NULL, MS_REC|MS_PRIVATE, NULL)`. */

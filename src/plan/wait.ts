@@ -17,6 +17,8 @@ export interface WaitPlace {
   readonly caught: number;
   /** the watcher that shares Bun's memory, to be replaced by one of this program's own */
   readonly oldWatcher: number;
+  /** the process group to give the terminal back to; null: no terminal */
+  readonly foreground: number | null;
   /** address of the new watcher's task */
   readonly watcherTask: number;
   /** the run's cgroup directories, in the order to remove them */
@@ -79,10 +81,13 @@ export function waitPlan(place: WaitPlace): Op[] {
     ...end(place.oldWatcher),
     {
       call: "supervise",
-      args: [place.child, place.signals, place.impatience, place.caught],
+      args: [place.child, place.signals, place.impatience, place.caught, `/proc/${place.child}/status`],
       step: "wait for init",
       save: "ending",
     },
+    ...(place.foreground === null
+      ? []
+      : [{ call: "foreground", args: [place.foreground], step: "give the terminal back" } satisfies Op]),
     ...(again === null
       ? []
       : ([

@@ -2,8 +2,9 @@
  * The signals that ns passes on, and the end of its children. They are caught in machine code and come through a pipe,
  * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them.
  */
+import { bitsOf, statusField } from "../host/status.ts";
 import { O, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
-import { pipe } from "../sys/file.ts";
+import { pipe, readFile } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
 import { type Ending, reap } from "./task.ts";
 
@@ -13,6 +14,8 @@ const FORWARDED: readonly SignalName[] = [...STOPPING, "SIGUSR1", "SIGUSR2", "SI
 const IMPATIENT: readonly number[] = [SIGNALS.SIGTERM, SIGNALS.SIGINT];
 const PATIENCE = 3;
 const POLLIN = 1;
+/** set in a caught byte when the kernel has sent the signal (csrc/launcher.c) */
+const FROM_KERNEL = 128;
 
 export interface Listener {
   /** the signals that are passed on */
@@ -21,6 +24,8 @@ export interface Listener {
   readonly caught: number;
   /** what to do with a signal from now on; SIGKILL stands for the third SIGTERM or SIGINT */
   onSignal: (signal: number) => void;
+  /** init, once it runs: what the terminal sends to ns's process group, it sends to init too */
+  inGroup: number | null;
   /** how many SIGTERM and SIGINT have come */
   impatience(): number;
   /** the first signal that asked ns to stop, if one has come */
@@ -29,6 +34,12 @@ export interface Listener {
   waitForInput(descriptor: number): void;
   /** waits for the end of a child, so many milliseconds at least or, with -1, for ever; null: it still runs */
   waitFor(pid: number, milliseconds: number): Ending | null;
+}
+
+/** Does the process have a handler for the signal? */
+function catches(pid: number, signal: number): boolean {
+  const status = readFile(`/proc/${pid}/status`);
+  return typeof status === "string" && bitsOf(statusField(status, "SigCgt"), 1).includes(signal);
 }
 
 /**
@@ -45,12 +56,19 @@ export function listen(ignored: readonly number[]): Listener | null {
   let impatience = 0;
   let stopped: SignalName | null = null;
 
-  const handle = (signal: number): void => {
+  // as supervise() in csrc/launcher.c does it for the waiting program
+  const handle = (byte: number): void => {
+    const signal = byte & ~FROM_KERNEL;
     if (signal === SIGNALS.SIGCHLD) return;
+    const { inGroup } = listener;
+    const fromTerminal =
+      (byte & FROM_KERNEL) !== 0 && inGroup !== null && call("getpgid", inGroup) === call("getpgid", 0);
+    if (fromTerminal && catches(inGroup, signal)) return;
     const name = signalName(signal) as SignalName;
     if (STOPPING.includes(name)) stopped ??= name;
     if (IMPATIENT.includes(signal)) impatience++;
-    listener.onSignal(impatience >= PATIENCE ? SIGNALS.SIGKILL : signal);
+    if (impatience >= PATIENCE) listener.onSignal(SIGNALS.SIGKILL);
+    else if (!fromTerminal) listener.onSignal(signal);
   };
   const drain = (): void => {
     const bytes = scratch((memory) => {
@@ -76,6 +94,7 @@ export function listen(ignored: readonly number[]): Listener | null {
     signals,
     caught,
     onSignal: () => {},
+    inGroup: null,
     impatience: () => impatience,
     stopped() {
       drain();

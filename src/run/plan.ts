@@ -3,7 +3,7 @@ import { memorySettings } from "../host/cgroup/controllers/memory.ts";
 import { memoryLocation } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { idMaps } from "../host/idmap.ts";
-import { childPlan } from "../plan/child.ts";
+import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { prePlan } from "../plan/pre.ts";
 import { showClone, showOp } from "../plan/show.ts";
@@ -20,7 +20,9 @@ export interface PlanLine {
 
 // the numbers that a run's descriptors happen to have do not matter to a reader
 const PIDFD = 7;
-const PLACE = { gate: [3, 4], life: 6, rootPath: "NEWROOT", inherited: [] } as const;
+const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited: [] } as const;
+
+const OPEN_GATE = 'write(gate, "g", 1)';
 
 const cgroupPath = (spec: Spec): string | null => {
   if (spec.memory === null) return null;
@@ -35,6 +37,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const add = (who: PlanLine["who"], calls: readonly string[]): void => {
     for (const call of calls) lines.push({ who, call });
   };
+  const enter = enterPlan(spec, PLACE);
   const ops = childPlan(spec, facts, PLACE);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
   const cgroup = cgroupPath(spec);
@@ -48,21 +51,22 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
       settings.map(({ file, value }) => write(`${cgroup}/${file}`, value)),
     );
   }
+  if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
   add("ns", [`${showClone(cloneFlags(spec, facts))} = PID`, 'chdir("/")']);
-  add("init", ops.slice(0, gate).map(showOp));
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
   add("watch", [...end, ...endCgroup(cgroup === null ? [] : [cgroup])].map(showOp));
-  if (spec.user !== null)
-    add(
-      "ns",
-      idMaps("PID", spec.user.uid, spec.user.gid).map((map) => write(map.path, map.content)),
-    );
+  if (spec.user !== null) {
+    const maps = idMaps("PID", spec.user.uid, spec.user.gid);
+    add("ns", [...maps.map((map) => write(map.path, map.content)), OPEN_GATE]);
+  }
+  add("init", [...enter.map(showOp), 'execveat(PROGRAM, "", ["ns"], [], AT_EMPTY_PATH)']);
+  add("init", ops.slice(0, gate).map(showOp));
   if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
   if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", []).map(showOp));
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
   for (const part of [ops.slice(gate, second), ops.slice(second)]) {
-    add("ns", ['write(gate, "g", 1)']);
+    add("ns", [OPEN_GATE]);
     add("init", part.map(showOp));
   }
   return lines;

@@ -2,7 +2,7 @@
 import { type Cgroup, createCgroup, directoriesOf, joinCgroup } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { idMaps, writeIdMaps } from "../host/idmap.ts";
-import { childPlan } from "../plan/child.ts";
+import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
 import { showOp } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
@@ -11,13 +11,14 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { access, close, list, workingDirectory, write } from "../sys/file.ts";
-import { call, scratch } from "../sys/kernel.ts";
+import { call, giveTerminalBack, scratch } from "../sys/kernel.ts";
 import { check } from "./check.ts";
+import { type Child, startChild } from "./child.ts";
 import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
-import { awaitReport, makePipe, reapNow, type Started, startReported } from "./task.ts";
+import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { handOver } from "./waiter.ts";
 import { makeLife, startWatcher, type Watcher } from "./watcher.ts";
 
@@ -63,7 +64,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
   const listener = listen(facts.ignoredSignals);
   if (listener === null) throw new NsError("cannot make a pipe for signals: too many open files");
   let cgroup: Cgroup | null = null;
-  let child: Started | null = null;
+  let child: Child | null = null;
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
   try {
@@ -80,23 +81,24 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
     const gate = makePipe("to the child");
     const life = makeLife();
-    const ops = childPlan(spec, facts, {
-      gate,
-      life: life[1],
+    const report = makePipe("from the child");
+    const place = {
+      ...{ gate, inherited, life: life[1], report: report[1] },
       rootPath: typeof path === "string" ? path : spec.root,
-      inherited,
-    });
+    };
+    const plans = { enter: enterPlan(spec, place), main: childPlan(spec, facts, place) };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const started = startReported(ops, cloneFlags(spec, facts));
+    const names = [spec.init, spec.root, ...spec.args];
+    const pipes = { gate: gate[0], report };
+    const started = startChild(plans, cloneFlags(spec, facts), pipes, names, cgroup !== null);
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
     close(gate[0]);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
-    const report = child.report;
     const watch = (): Watcher => {
       const directories = cgroup === null ? [] : directoriesOf(cgroup);
-      watcher ??= startWatcher(life, pidfd, directories, [gate[1], root, report]);
+      watcher ??= startWatcher(life, pidfd, directories, [gate[1], root, report[0]]);
       return watcher;
     };
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
@@ -107,8 +109,13 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
       for (const { path: file, content } of maps) say(() => `map: write '${content}' to ${file}`);
       writeIdMaps(maps);
+      write(gate[1], "g");
     }
-    if (cgroup !== null) joinCgroup(cgroup, child.pid, facts.uid);
+    if (cgroup !== null) {
+      // not before its memory is its own: a limit that is reached kills all who share it
+      started.waitUntilEntered();
+      joinCgroup(cgroup, child.pid, facts.uid);
+    }
     stopIfAsked(listener);
     if (spec.pre !== null) {
       const { pre } = spec;
@@ -124,7 +131,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       say(() => "pre script: exited with status 0");
     }
 
-    for (const op of ops) say(() => `op: ${showOp(op)}`);
+    for (const op of [...plans.enter, ...plans.main]) say(() => `op: ${showOp(op)}`);
     // until init runs, signals wait for it: its process would only drop them
     const { pid } = started;
     const early: number[] = [];
@@ -135,17 +142,27 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     write(gate[1], "g");
     close(gate[1]);
     const failure = awaitReport(child, listener.waitForInput);
-    if (failure !== null) throw childError(spec, ops[failure.op]!, failure.errno, root);
+    if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.onSignal = pass;
+    listener.inGroup = pid;
     early.forEach(pass);
     const state = endState(facts, cgroup, spec.memory, progress !== null);
     let ending = listener.waitFor(pid, become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
-      handOver({ child: pid, pidfd, listener, watcher: running, state, title: become ?? [] });
+      handOver({
+        child: pid,
+        pidfd,
+        listener,
+        watcher: running,
+        state,
+        title: become ?? [],
+        terminal: facts.terminal,
+      });
       ending = listener.waitFor(pid, FOREVER)!;
     }
     listener.onSignal = () => {};
+    if (facts.terminal !== null) giveTerminalBack(facts.terminal.foreground);
     child = null;
     cgroup = null;
     return endRun(state, ending, () => running.dismiss(), progress);

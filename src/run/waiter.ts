@@ -3,24 +3,21 @@
  * process id. Where executing from memory is forbidden it stays what it is and waits itself.
  */
 import { directoriesOf } from "../host/cgroup/cgroup.ts";
-import { DATA_BASE, elf } from "../plan/elf.ts";
+import { draftProgram } from "../plan/elf.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
+import type { Facts } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { MACHINE } from "../sys/abi.ts";
-import { AT_EMPTY_PATH, MFD, O, SIGNALS } from "../sys/constants.ts";
-import { errnoNumber } from "../sys/errno.ts";
+import { AT_EMPTY_PATH, F, O, SIGNALS } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
-import { call, launcher, scratch } from "../sys/kernel.ts";
-import { createMemory } from "../sys/memory.ts";
-import { type EndState, END_NAME } from "./end.ts";
+import { call, scratch } from "../sys/kernel.ts";
+import { END_NAME, type EndState } from "./end.ts";
 import type { Listener } from "./listen.ts";
+import { writeProgram } from "./program.ts";
 import { type Watcher, watcherPlan } from "./watcher.ts";
 
-const IMAGE_SIZE = 64 * 1024;
-const F_SETFD = 2;
-const F_ADD_SEALS = 1033;
-const ALL_SEALS = 0xf;
+/** What the program's data takes at most. */
+const ROOM = 48 * 1024;
 const SIG_BLOCK = 0;
 const SIG_UNBLOCK = 1;
 /** As many bytes of the command line as ps(1) may still show. */
@@ -32,6 +29,7 @@ export interface Handover {
   readonly listener: Listener;
   readonly watcher: Watcher;
   readonly state: EndState;
+  readonly terminal: Facts["terminal"];
   /** the command line that the process goes on showing */
   readonly title: readonly Bytes[];
 }
@@ -42,12 +40,12 @@ const asciiJson = (state: EndState): string =>
 
 /** The executable and what has to stay open for it. */
 function buildProgram(
-  { child, pidfd, listener, watcher, state, title }: Handover,
+  { child, pidfd, listener, watcher, state, title, terminal }: Handover,
   signals: number,
   executable: number,
 ) {
-  const buffer = new ArrayBuffer(IMAGE_SIZE);
-  const memory = createMemory(buffer, DATA_BASE);
+  const draft = draftProgram(ROOM);
+  const { memory } = draft;
   const { life } = watcher;
   const { caught } = listener;
   const cgroup = state.cgroup === null ? [] : directoriesOf(state.cgroup);
@@ -73,14 +71,15 @@ function buildProgram(
     impatience: listener.impatience(),
     oldWatcher: watcher.pid,
     watcherTask: watcherTask.address,
+    foreground: terminal?.foreground ?? null,
     cgroup,
     again,
   };
   const { address } = encodeTask(waitPlan(place), { flags: 0, report: -1, stack: 0 }, memory);
-  const data = new Uint8Array(buffer, 0, memory.used());
   const words = title.join("\0").length > TITLE_SIZE ? title.slice(0, 1) : title;
   return {
-    file: elf({ launcher, data, task: address, machine: MACHINE }),
+    draft,
+    task: address,
     words,
     kept: [
       ...[...life, pidfd, caught],
@@ -88,22 +87,6 @@ function buildProgram(
       ...(state.cgroup === null ? [] : [state.cgroup.lock]),
     ],
   };
-}
-
-/** An executable file in memory, sealed; its descriptor or -errno. */
-function memoryFile(content: Uint8Array): number {
-  return scratch((memory) => {
-    const name = memory.placeString("ns");
-    let fd = call("memfd_create", name, MFD.MFD_CLOEXEC | MFD.MFD_ALLOW_SEALING | MFD.MFD_EXEC);
-    // before Linux 6.3 there was no such flag, and every such file could be executed
-    if (fd === -errnoNumber("EINVAL"))
-      fd = call("memfd_create", name, MFD.MFD_CLOEXEC | MFD.MFD_ALLOW_SEALING);
-    if (fd < 0) return fd;
-    const written = call("write", fd, memory.placeBuffer(content), content.length);
-    if (written === content.length && call("fcntl", fd, F_ADD_SEALS, ALL_SEALS) === 0) return fd;
-    close(fd);
-    return -errnoNumber("EIO");
-  });
 }
 
 const maskOf = (signals: readonly number[]): number =>
@@ -132,9 +115,9 @@ export function handOver(handover: Handover): void {
 
 /** Becomes the program, if that is possible. */
 function execute(program: ReturnType<typeof buildProgram>): void {
-  const fd = memoryFile(program.file);
+  const fd = writeProgram(program.draft, program.task);
   if (fd < 0) return;
-  for (const kept of program.kept) if (kept >= 0) call("fcntl", kept, F_SETFD, 0);
+  for (const kept of program.kept) if (kept >= 0) call("fcntl", kept, F.F_SETFD, 0);
   scratch((memory) => {
     const empty = memory.placeString("");
     const argv = placeStrings(program.words, memory);

@@ -58,6 +58,6 @@ export interface Facts {
   readonly onRootfs: boolean;
   /** the limit of open files that the caller had; null: this process's own is the caller's */
   readonly openFiles: Limit | null;
-  /** TERM, when standard input is a terminal */
-  readonly term: Bytes | null;
+  /** what standard input is when it is a terminal: its type (TERM) and the process group in its foreground */
+  readonly terminal: { readonly type: Bytes | null; readonly foreground: number } | null;
 }

@@ -14,6 +14,7 @@ const x64 = {
   ioctl: 16,
   dup2: 33,
   getpid: 39,
+  getpgid: 121,
   socket: 41,
   execve: 59,
   wait4: 61,
@@ -71,20 +72,18 @@ export function callNumber(call: Call): number {
 export const MACHINE = 62;
 
 const OP_RUN = -2;
+export const STUB_SIZE = 19;
 
 /**
  * The first instructions of a program that runs a task: launcher(OP_RUN, task).
  * @param distance from the first of these bytes to the launcher's entry
  */
-export function placeEntry(task: number, distance: number): Uint8Array {
-  const code = new Uint8Array(23);
-  const view = new DataView(code.buffer);
-  code.set([0x48, 0xc7, 0xc7]); // mov $OP_RUN, %rdi
-  view.setInt32(3, OP_RUN, true);
-  code.set([0x48, 0xbe], 7); // mov $task, %rsi
-  view.setBigUint64(9, BigInt(task), true);
-  code.set([0xe8], 17); // call launcher
-  view.setInt32(18, distance - 22, true);
-  code.set([0xf4], 22); // hlt
-  return code;
+export function entryStub(task: number, distance: number): Uint8Array {
+  const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 255);
+  return Uint8Array.of(
+    ...[0x48, 0xc7, 0xc7, ...word(OP_RUN)], // mov $OP_RUN, %rdi
+    ...[0xbe, ...word(task)], // mov $task, %esi
+    ...[0xe8, ...word(distance - 17)], // call launcher
+    ...[0x0f, 0x0b], // ud2
+  );
 }

@@ -53,6 +53,8 @@ export const O = {
   O_PATH: 0x200000,
 } as const;
 
+export const F = { F_SETFD: 2 } as const;
+export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
 export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15 } as const;

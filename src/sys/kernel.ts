@@ -20,10 +20,13 @@ if (typeof NS_LAUNCHER === "undefined") {
 }
 
 const CODE_SIZE = 8192;
+/** behind the code and the descriptor that caught signals are written to */
+const DATA_AT = CODE_SIZE + 16;
 // enough for a plan; not more, because JavaScript's collector counts it and would start to collect
-let arenaSize = 256 * 1024;
+let arenaSize = 384 * 1024;
 const START_TASK = -1;
 const CATCH = -6;
+const FOREGROUND = -7;
 
 type Enter = (nr: number, a: number, b: number, c: number, d: number, e: number, f: number) => number;
 interface Machine {
@@ -50,7 +53,7 @@ function boot(): Machine {
   if (Number(libc.syscall(callNumber("mprotect"), base, CODE_SIZE, readExecute, 0, 0, 0)) !== 0)
     throw new Error("this system forbids executable memory");
   const enter = CFunction({ ptr: (base + launcher.entry) as Pointer, args, returns: word });
-  machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base, CODE_SIZE + 16) };
+  machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base + DATA_AT, DATA_AT) };
   return machine;
 }
 
@@ -78,7 +81,7 @@ export const startTask = (address: number): number => invoke(START_TASK, address
  */
 export function catchSignals(signals: readonly number[], descriptor: number): void {
   const { memory } = machine ?? boot();
-  memory.putI64(memory.base + CODE_SIZE, descriptor);
+  memory.putI64(memory.base - DATA_AT + CODE_SIZE, descriptor);
   for (const signal of signals) invoke(CATCH, signal, 0, 0, 0, 0, 0);
 }
 
@@ -87,3 +90,6 @@ export const scratch = <T>(use: (memory: Memory) => T): T => {
   const memory = arena();
   return memory.scratch(() => use(memory));
 };
+
+/** Gives the terminal on standard input back to this process group, if the one that has it is dead (csrc/launcher.c). */
+export const giveTerminalBack = (group: number): number => invoke(FOREGROUND, group, 0, 0, 0, 0, 0);

@@ -7,12 +7,17 @@ import type { Bytes } from "./bytes.ts";
 export interface Memory {
   /** the address of its first byte */
   readonly base: number;
+  /** what it is a piece of */
+  readonly buffer: ArrayBuffer;
+  /** where in the buffer an address is */
+  offsetOf(address: number): number;
   /** room for so many bytes; their address, a multiple of 16 */
   reserve(size: number): number;
   /** writes the bytes and a closing 0; their address */
   placeString(value: Bytes): number;
   /** writes a buffer; its address */
   placeBuffer(value: Uint8Array): number;
+  putBytes(address: number, value: Uint8Array): void;
   /** fills with 0 */
   clear(address: number, size: number): void;
   putByte(address: number, value: number): void;
@@ -32,20 +37,31 @@ export interface Memory {
   used(): number;
 }
 
-/** @param base the address that the buffer's first byte has, or will have */
-export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memory {
+/**
+ * @param address that its first byte has, or will have
+ * @param at where in the buffer it begins, a multiple of 16
+ */
+export function createMemory(
+  buffer: ArrayBuffer,
+  address: number,
+  at = 0,
+  size = buffer.byteLength - at,
+): Memory {
   const bytes = new Uint8Array(buffer);
   // plain indexing is what an interpreter does fastest; addresses of words are multiples of 4
   const words = new Int32Array(buffer);
-  let top = start;
-  const reserve = (size: number): number => {
-    const at = (top + 15) & ~15;
-    if (at + size > buffer.byteLength) throw new RangeError("arguments too long");
-    top = at + size;
-    return base + at;
+  const base = address - at;
+  let top = at;
+  const reserve = (length: number): number => {
+    const place = (top + 15) & ~15;
+    if (place + length > at + size) throw new RangeError("arguments too long");
+    top = place + length;
+    return base + place;
   };
   return {
-    base,
+    base: address,
+    buffer,
+    offsetOf: (place) => place - base,
     reserve,
     placeString(value) {
       const address = reserve(value.length + 1);
@@ -59,6 +75,7 @@ export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memo
       bytes.set(value, address - base);
       return address;
     },
+    putBytes: (address, value) => bytes.set(value, address - base),
     clear: (address, size) => {
       bytes.fill(0, address - base, address - base + size);
     },
@@ -99,6 +116,6 @@ export function createMemory(buffer: ArrayBuffer, base: number, start = 0): Memo
         top = before;
       }
     },
-    used: () => top,
+    used: () => top - at,
   };
 }

@@ -1,6 +1,6 @@
 /** Golden text of plans: the order is the security, so a change of it must be seen in a diff. */
 import { describe, expect, test } from "bun:test";
-import { type ChildPlace, childPlan } from "../../src/plan/child.ts";
+import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
 import { cloneFlags, namespacesOf } from "../../src/plan/namespaces.ts";
 import { prePlan } from "../../src/plan/pre.ts";
 import { showClone, showOp } from "../../src/plan/show.ts";
@@ -26,11 +26,12 @@ const facts: Facts = {
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true },
   onRootfs: false,
   openFiles: null,
-  term: null,
+  terminal: null,
 };
 const old: Facts["kernel"] = { mountDescriptors: false, closeRange: false, openat2: false, pidfd: false };
-const place: ChildPlace = { gate: [3, 4], life: 6, rootPath: "/r", inherited: [7, 9] };
-const shown = (s: Spec, f: Facts): string => childPlan(s, f, place).map(showOp).join("\n");
+const place: ChildPlace = { gate: [3, 4], life: 6, report: 8, rootPath: "/r", inherited: [7, 9] };
+const whole = (s: Spec, f: Facts) => [...enterPlan(s, place), ...childPlan(s, f, place)];
+const shown = (s: Spec, f: Facts): string => whole(s, f).map(showOp).join("\n");
 
 describe("the child's plan", () => {
   test("as root", () => {
@@ -38,7 +39,10 @@ describe("the child's plan", () => {
   });
   test("with a user namespace and a network", () => {
     expect(
-      shown({ ...spec, user: { uid: 5, gid: 6 }, network: true }, { ...facts, term: "xterm" }),
+      shown(
+        { ...spec, user: { uid: 5, gid: 6 }, network: true },
+        { ...facts, terminal: { type: "xterm", foreground: 1 } },
+      ),
     ).toMatchSnapshot();
   });
   test("on an old kernel", () => {
@@ -59,14 +63,14 @@ test("the pre script's plan", () => {
 });
 
 describe("order that security rests on", () => {
-  const ops = childPlan({ ...spec, network: true }, facts, place);
+  const ops = whole({ ...spec, network: true }, facts);
   const at = (call: string, first = ""): number => {
     const found = ops.findIndex((op) => showOp(op).includes(`${call}(${first}`));
     expect(found, call).toBeGreaterThanOrEqual(0);
     return found;
   };
   test.each([
-    ["the gate before everything that changes anything", () => at("read") < at("setgroups")],
+    ["the gate before every mount", () => at("read") < at("unshare") && at("read") < at("mount", "NULL")],
     ["groups before ids", () => at("setgroups") < at("setresgid") && at("setresgid") < at("setresuid")],
     ["mounts private before any mount", () => at("mount", "NULL") < at("open_tree")],
     ["proc before the old root is let go", () => at("fsmount") < at("umount2")],

@@ -25,16 +25,16 @@ cases() {
   run $1-hog ns -m 16M - /box /bin/sh -- -c 'exec tail /dev/zero'
   run $1-failing-pre ns -m 16M /pre/fail /box /bin/true
   launch $1-killed ns -m 64M - /box /bin/sh -- -c 'echo ready >/ready; exec sleep 1000'
-  kill -9 $job; wait $job; end $?
+  kill -9 $job; finish
   mkdir $cg/memory/outer
   run $1-below in_cgroup $cg/memory/outer ns -m 64M /pre/look /box /bin/sh -- -c 'exit 5'
   rmdir $cg/memory/outer
 }
 cases v1
 mkdir $cg/memory/own $cg/memory/own/ns; chown 1000 $cg/memory/own/ns
-run v1-delegated in_cgroup $cg/memory/own su -c 'exec "$@"' -- user sh ns -u -m 32M /pre/look /box /bin/sh 1000 1000 -- -c 'exit 9'
+run v1-delegated in_cgroup $cg/memory/own as_user ns -u -m 32M /pre/look /box /bin/sh 1000 1000 -- -c 'exit 9'
 rmdir $cg/memory/own/ns $cg/memory/own
-run v1-undelegated su -c 'exec "$@"' -- user sh ns -u -m 32M - /box /bin/true 1000 1000
+run v1-undelegated as_user ns -u -m 32M - /box /bin/true 1000 1000
 
 mkdir $cg/unified
 mount -t cgroup2 none $cg/unified

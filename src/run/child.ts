@@ -1,0 +1,87 @@
+/**
+ * Starts the child. At once it leaves ns's memory for a small program of its own, which runs the plan: then its
+ * /proc/self/exe is sealed memory and not ns's executable (CVE-2019-5736), and its memory is charged to its own cgroup
+ * only. Where executing from memory is forbidden it runs the plan in ns's memory, up to the exec of init.
+ */
+import { draftProgram } from "../plan/elf.ts";
+import { encodeTask } from "../plan/encode.ts";
+import type { Op } from "../plan/op.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
+import { close, readAll } from "../sys/file.ts";
+import { startTask } from "../sys/kernel.ts";
+import { makePipe, type Started } from "./task.ts";
+import { writeProgram } from "./program.ts";
+
+/** What a plan takes at most, but for the names and arguments of this run. */
+const ROOM = 24 * 1024;
+/** Failures before the program runs are reported with this added, so that they can be told from the plan's. */
+const ENTERING = 1000;
+
+export interface Child extends Started {
+  /** the op that was reported as failing */
+  readonly failed: (index: number) => Op;
+  /** waits until the child has memory of its own (or is dead); to be called once, with the gate open for the id maps */
+  waitUntilEntered(): void;
+}
+
+export interface Plans {
+  /** what the child does in ns's memory, and then in its own */
+  readonly enter: readonly Op[];
+  readonly main: readonly Op[];
+}
+
+export interface Pipes {
+  /** the gate's end that the child reads from */
+  readonly gate: number;
+  /** on which it tells of a failure; the child's end is closed */
+  readonly report: readonly [number, number];
+}
+
+/**
+ * @param names all that the user has named: its size decides how much room is made
+ * @param sync `waitUntilEntered()` will be called
+ * @returns what was started, or -errno of clone(2)
+ */
+export function startChild(
+  { enter, main }: Plans,
+  flags: number,
+  { gate, report }: Pipes,
+  names: readonly Bytes[],
+  sync: boolean,
+): Child | number {
+  const draft = draftProgram(ROOM + names.reduce((size, name) => size + name.length + 64, 0));
+  const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
+  const program = writeProgram(draft, planned.address);
+  const leave = program < 0 ? main : becomeProgram(program, [gate, report[1]]);
+  const first = [...enter, ...leave];
+  const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
+  const entered = program < 0 || !sync ? null : makePipe("from the child");
+  const pid = startTask(task.address);
+  close(report[1]);
+  if (entered !== null) close(entered[1]);
+  if (program >= 0) close(program);
+  if (pid < 0) {
+    if (entered !== null) close(entered[0]);
+    return pid;
+  }
+  return {
+    ...{ pid, task, report: report[0] },
+    failed: (index) => (first[index - ENTERING] ?? main[index])!,
+    // end of file: the exec has closed the child's copy of the pipe's other end
+    waitUntilEntered() {
+      if (entered === null) return;
+      readAll(entered[0]);
+      close(entered[0]);
+    },
+  };
+}
+
+/** Becomes the program; the descriptors in use stay open, the plan closes them before init. */
+function becomeProgram(program: number, kept: readonly number[]): Op[] {
+  const step = "leave ns's memory";
+  return [
+    ...kept.map((fd): Op => ({ call: "fcntl", args: [fd, F.F_SETFD, 0], step })),
+    { call: "execveat", args: [program, "", { strings: ["ns"] }, { strings: [] }, AT_EMPTY_PATH], step },
+  ];
+}
