@@ -12,6 +12,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -223,6 +224,8 @@ export function processesLeft(): string[] {
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
+        // the programs that ns makes of itself lie in memory; theirs are those that name this folder, or nothing yet
+        if (readlinkSync(`/proc/${pid}/exe`).startsWith("/memfd:ns")) return isOurs(pid);
         const { ino, dev } = statSync(`/proc/${pid}/exe`);
         return dev === device && inodes.has(ino);
       } catch {
@@ -231,6 +234,11 @@ export function processesLeft(): string[] {
     })
     .map((pid) => `${pid} ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ")}`);
 }
+
+const isOurs = (pid: string): boolean => {
+  const line = read(`/proc/${pid}/cmdline`);
+  return line.includes(folder) || line === "ns\0";
+};
 
 function inodeOf(path: string): number {
   try {

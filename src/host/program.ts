@@ -6,7 +6,7 @@
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, RESOLVE_IN_ROOT, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, fileSystemOf, openResolved, readAll, statusOf } from "../sys/file.ts";
+import { close, fileSystemOf, openResolved, readAll, readLink, statusOf } from "../sys/file.ts";
 
 export interface Problem {
   /** the file is not there, as opposed to: it is there and cannot be executed */
@@ -54,16 +54,27 @@ export function interpreterOf(head: Bytes): Bytes | null {
   return null;
 }
 
+/** Does the open file lie in the root's own /proc? There will be a fresh one over it, with other files. */
+function isInProc(root: number, fd: number): boolean {
+  const top = readLink(`/proc/self/fd/${root}`);
+  const path = readLink(`/proc/self/fd/${fd}`);
+  if (typeof top !== "string" || typeof path !== "string") return false;
+  return path.startsWith(`${top === "/" ? "" : top}/proc/`);
+}
+
+const COVERED = "lies in the root's own /proc, which a fresh one will cover";
+
 function findInterpreter(root: number, path: Bytes): Problem | null {
   const head = headOf(root, path);
   const interpreter = head === null ? null : interpreterOf(head);
   if (head === null || interpreter === null) return null;
+  const name = show(interpreter);
   const fd = openResolved(root, interpreter, O.O_PATH, RESOLVE_IN_ROOT);
   if (fd >= 0) {
+    const covered = isInProc(root, fd);
     close(fd);
-    return null;
+    return covered ? cannot(`needs ${name}, which ${COVERED}`) : null;
   }
-  const name = show(interpreter);
   if (!head.startsWith("#!"))
     return cannot(
       `needs the loader ${name}, which is not in the root`,
@@ -89,7 +100,9 @@ export function inspectProgram(root: number, path: Bytes): Problem | null {
   }
   const status = statusOf(fd);
   const fileSystem = fileSystemOf(fd);
+  const covered = isInProc(root, fd);
   close(fd);
+  if (covered) return cannot(COVERED);
   if (typeof status === "number") return cannot(`cannot be read: ${errnoText(-status)}`);
   if ((status.mode & S_IFMT) === S_IFDIR) return cannot("is a directory");
   if ((status.mode & S_IFMT) !== S_IFREG) return cannot("is not a regular file");

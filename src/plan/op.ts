@@ -7,7 +7,16 @@ import type { Bytes } from "../sys/bytes.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 
 /** Results that later ops use. The launcher has room for ten in a task. */
-export type Slot = "root" | "proc" | "procTree" | "procContext" | "socket" | "null" | "watcher" | "ending";
+export type Slot =
+  | "root"
+  | "proc"
+  | "procTree"
+  | "procContext"
+  | "socket"
+  | "null"
+  | "file"
+  | "watcher"
+  | "ending";
 
 export type Arg =
   | number

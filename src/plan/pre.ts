@@ -24,7 +24,7 @@ export function prePlan(
   return [
     { call: "setpgid", args: [0, 0], step: "give the pre script a process group" },
     { call: "prctl", args: [PR.PR_SET_PDEATHSIG, SIGNALS.SIGKILL], step: "die with the parent" },
-    { call: "openat", args: [AT_FDCWD, "/dev/null", O.O_RDONLY, 0], step: stdin, save: "null" },
+    { call: "openat", args: [AT_FDCWD, "/dev/null", O.O_RDONLY | O.O_CLOEXEC, 0], step: stdin, save: "null" },
     { call: "dup2", args: [slot("null"), 0], step: stdin },
     { call: "chdir", args: ["/"], step: "enter /" },
     ...freshStart(facts, inherited),

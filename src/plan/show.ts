@@ -81,3 +81,10 @@ export function showOp(op: Op): string {
 
 /** clone(2) with its namespaces. */
 export const showClone = (cloneFlags: number): string => `clone(${flags(cloneFlags, k.CLONE)}|SIGCHLD)`;
+
+/** All that the child does: in ns's memory, then in its own program. */
+export const showChild = (enter: readonly Op[], main: readonly Op[]): string[] => [
+  ...enter.map(showOp),
+  'execveat(PROGRAM, "", ["ns"], [], AT_EMPTY_PATH)',
+  ...main.map(showOp),
+];

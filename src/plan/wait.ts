@@ -3,9 +3,9 @@
  * init's status. It is a task like any other, run by the same launcher in an executable of its own (elf.ts), by which ns
  * replaces itself (run/waiter.ts): Bun's 28 MB are gone, the process id stays.
  */
-import type { Bytes } from "../sys/bytes.ts";
 import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
+import { type CgroupEnd, endCgroup } from "./watch.ts";
 
 export interface WaitPlace {
   readonly child: number;
@@ -21,8 +21,8 @@ export interface WaitPlace {
   readonly foreground: number | null;
   /** address of the new watcher's task */
   readonly watcherTask: number;
-  /** the run's cgroup directories, in the order to remove them */
-  readonly cgroup: readonly Bytes[];
+  /** what to remove of the run's cgroup */
+  readonly cgroup: CgroupEnd | null;
   /** how to become ns again for an end that needs it; null: never */
   readonly again: Again | null;
 }
@@ -50,18 +50,13 @@ function becomeNsAgain(again: Again): Op {
   };
 }
 
-function removeCgroup(place: WaitPlace): Op[] {
-  const [own, ...parents] = place.cgroup;
-  if (own === undefined) return [];
-  const step = "remove the cgroup";
-  const remove: Op = { call: "rmdir", args: [own], step, fine: ["ENOENT", "EBUSY", "ENOTEMPTY"] };
-  const rest = parents.map(
-    (path): Op => ({ ...remove, args: [path], fine: [...remove.fine!, "EACCES", "EPERM"] }),
-  );
-  if (place.again === null) return [remove, ...rest];
+function removeCgroup({ cgroup, again }: WaitPlace): Op[] {
+  if (cgroup === null) return [];
+  const [run, ...rest] = endCgroup(cgroup);
+  if (again === null) return [run!, ...rest];
   // the memory limit may have killed init, or there may be cgroups below that it made: ns knows what to do
-  const again = becomeNsAgain(place.again);
-  return [{ ...again, onlyIfKilled: "ending" }, { ...remove, skipNext: true }, again, ...rest];
+  const become = becomeNsAgain(again);
+  return [{ ...become, onlyIfKilled: "ending" }, { ...run!, skipNext: true }, become, ...rest];
 }
 
 /** All ops of the waiting program, up to its exit. */

@@ -3,9 +3,10 @@
  * own parent-death signal is the first line, but an init can switch that off (prctl(2)); the watcher is out of its
  * reach. It shares ns's memory and executes these ops from it, so what ns changes while it waits is done too.
  */
-import { SIGNALS } from "../sys/constants.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import type { Op } from "./op.ts";
+import { AT_FDCWD, O, SIGNALS } from "../sys/constants.ts";
+import type { ErrnoName } from "../sys/errno.ts";
+import { type Op, slot } from "./op.ts";
 
 const POLLIN = 1;
 
@@ -41,11 +42,45 @@ export const endPre = (pid: number): Op => ({
   fine: ["ESRCH"],
 });
 
+/** What is to be taken away of a run's cgroup. */
+export interface CgroupEnd {
+  /** the run's own directory */
+  readonly run: Bytes;
+  /** the one that it is in, if that goes too */
+  readonly parent: Bytes | null;
+  /** the cgroup that ns left for a leaf below it (host/cgroup/tree.ts), to be as it was */
+  readonly left: { readonly own: Bytes; readonly leaf: Bytes; readonly controller: string } | null;
+}
+
+const GONE_OR_IN_USE: readonly ErrnoName[] = ["ENOENT", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"];
+
+export const removeDirectory = (path: Bytes): Op => ({
+  call: "rmdir",
+  args: [path],
+  step: `remove the cgroup ${path}`,
+  fine: GONE_OR_IN_USE,
+});
+
+function writeTo(path: Bytes, content: string): Op[] {
+  const step = `write ${content} to ${path}`;
+  const fine: readonly ErrnoName[] = [...GONE_OR_IN_USE, "EBADF", "EINVAL", "ENODEV"];
+  return [
+    { call: "openat", args: [AT_FDCWD, path, O.O_WRONLY | O.O_CLOEXEC, 0], step, save: "file", fine },
+    { call: "write", args: [slot("file"), content, content.length], step, fine },
+    { call: "close", args: [slot("file")], step, fine },
+  ];
+}
+
 /** Removes the run's cgroup; what is in use goes with the next start. */
-export const endCgroup = (directories: readonly Bytes[]): Op[] =>
-  directories.map((path) => ({
-    call: "rmdir",
-    args: [path],
-    step: `remove the cgroup ${path}`,
-    fine: ["ENOENT", "EBUSY", "ENOTEMPTY"],
-  }));
+export function endCgroup({ run, parent, left }: CgroupEnd): Op[] {
+  const leave =
+    left === null
+      ? []
+      : [
+          ...writeTo(`${parent ?? run}/cgroup.subtree_control`, `-${left.controller}`),
+          ...writeTo(`${left.own}/cgroup.subtree_control`, `-${left.controller}`),
+          ...writeTo(`${left.own}/cgroup.procs`, "0"),
+          removeDirectory(left.leaf),
+        ];
+  return [removeDirectory(run), ...leave, ...(parent === null ? [] : [removeDirectory(parent)])];
+}

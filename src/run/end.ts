@@ -2,7 +2,7 @@
  * The end of a run: says how it ended, why, and removes its cgroup. ns itself calls it if it has waited itself; otherwise
  * the waiting program becomes ns again for it (plan/wait.ts), with the state as its arguments.
  */
-import { type Cgroup, outOfMemoryKills, removeCgroup, type Self } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, removeCgroup, type Self, wasOutOfMemory } from "../host/cgroup/cgroup.ts";
 import { showSize } from "../spec/size.ts";
 import { SIGNALS, signalName } from "../sys/constants.ts";
 import { call } from "../sys/kernel.ts";
@@ -45,12 +45,7 @@ export function endRun(
     "exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`,
   );
   let cause: string | null = null;
-  if (
-    cgroup !== null &&
-    "signal" in ending &&
-    ending.signal === SIGNALS.SIGKILL &&
-    outOfMemoryKills(cgroup) > 0
-  )
+  if (cgroup !== null && "signal" in ending && ending.signal === SIGNALS.SIGKILL && wasOutOfMemory(cgroup))
     cause = `init was killed: out of its ${memory} memory limit`;
   clearAway(state, dismiss, progress);
   return { status: statusOf(ending), cause };

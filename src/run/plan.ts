@@ -6,7 +6,7 @@ import { idMaps } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { prePlan } from "../plan/pre.ts";
-import { showClone, showOp } from "../plan/show.ts";
+import { showChild, showClone, showOp } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
@@ -55,13 +55,15 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   add("ns", [`${showClone(cloneFlags(spec, facts))} = PID`, 'chdir("/")']);
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
-  add("watch", [...end, ...endCgroup(cgroup === null ? [] : [cgroup])].map(showOp));
+  add(
+    "watch",
+    [...end, ...(cgroup === null ? [] : endCgroup({ run: cgroup, parent: null, left: null }))].map(showOp),
+  );
   if (spec.user !== null) {
     const maps = idMaps("PID", spec.user.uid, spec.user.gid);
     add("ns", [...maps.map((map) => write(map.path, map.content)), OPEN_GATE]);
   }
-  add("init", [...enter.map(showOp), 'execveat(PROGRAM, "", ["ns"], [], AT_EMPTY_PATH)']);
-  add("init", ops.slice(0, gate).map(showOp));
+  add("init", showChild(enter, ops.slice(0, gate)));
   if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
   if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", []).map(showOp));
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;

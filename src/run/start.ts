@@ -1,10 +1,10 @@
 /** One container from its start to its end. `start()` reads as the sequence of events. */
-import { type Cgroup, createCgroup, directoriesOf, joinCgroup } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, createCgroup, endOf, joinCgroup } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { idMaps, writeIdMaps } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
-import { showOp } from "../plan/show.ts";
+import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { showSize } from "../spec/size.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
@@ -97,8 +97,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     close(gate[0]);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
     const watch = (): Watcher => {
-      const directories = cgroup === null ? [] : directoriesOf(cgroup);
-      watcher ??= startWatcher(life, pidfd, directories, [gate[1], root, report[0]]);
+      const end = cgroup === null ? null : endOf(cgroup);
+      watcher ??= startWatcher(life, pidfd, end, [gate[1], root, report[0]]);
       return watcher;
     };
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
@@ -131,7 +131,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       say(() => "pre script: exited with status 0");
     }
 
-    for (const op of [...plans.enter, ...plans.main]) say(() => `op: ${showOp(op)}`);
+    if (progress !== null) for (const call of showChild(plans.enter, plans.main)) progress(`op: ${call}`);
     // until init runs, signals wait for it: its process would only drop them
     const { pid } = started;
     const early: number[] = [];

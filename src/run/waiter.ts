@@ -2,7 +2,7 @@
  * The handover: when init runs, ns replaces itself by the small waiting program (plan/wait.ts), in memory, under the same
  * process id. Where executing from memory is forbidden it stays what it is and waits itself.
  */
-import { directoriesOf } from "../host/cgroup/cgroup.ts";
+import { endOf } from "../host/cgroup/cgroup.ts";
 import { draftProgram } from "../plan/elf.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
@@ -48,7 +48,7 @@ function buildProgram(
   const { memory } = draft;
   const { life } = watcher;
   const { caught } = listener;
-  const cgroup = state.cgroup === null ? [] : directoriesOf(state.cgroup);
+  const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
   const watcherOps = watcherPlan(life, pidfd, cgroup, [executable, caught]);
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
   let again: Again | null = null;

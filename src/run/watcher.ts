@@ -1,7 +1,7 @@
 /** The watcher process (plan/watch.ts): started beside the container, told what to take down, dismissed at the end. */
 import { encodeTask } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
-import { endCgroup, endInit, endPre, watchPlan } from "../plan/watch.ts";
+import { type CgroupEnd, endCgroup, endInit, endPre, watchPlan } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
@@ -33,10 +33,15 @@ export const makeLife = (): [number, number] => makePipe("to the watcher");
 export function watcherPlan(
   life: readonly [number, number],
   pidfd: number,
-  cgroup: readonly string[],
+  cgroup: CgroupEnd | null,
   closing: readonly number[],
 ): Op[] {
-  return [...watchPlan(life, closing), nothing, ...(pidfd < 0 ? [] : endInit(pidfd)), ...endCgroup(cgroup)];
+  return [
+    ...watchPlan(life, closing),
+    nothing,
+    ...(pidfd < 0 ? [] : endInit(pidfd)),
+    ...(cgroup === null ? [] : endCgroup(cgroup)),
+  ];
 }
 
 /** Starts it, with the same arguments. */

@@ -44,7 +44,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
   });
 
   // ns is in the terminal's foreground group as init is: both get the keyboard's SIGINT, and ns passes its own on
-  test.failing("Ctrl-C reaches init once, and the third is no SIGKILL", async () => {
+  test("Ctrl-C reaches init once, and the third is no SIGKILL", async () => {
     const terminal = onTerminal(words(["/bin/sh", "-c", COUNT]));
     await terminal.shows(/ready/);
     const wanted: string[] = [];
@@ -98,7 +98,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
   });
 
   // init's shell cannot: the caller's process group has no number inside, so that its tcsetpgrp(3) at the end fails
-  test.failing("an interactive shell gives the terminal back: settings, and who reads from it", async () => {
+  test("an interactive shell gives the terminal back: settings, and who reads from it", async () => {
     const outer = 'stty -g; "$@"; echo status $?; stty -g; read -r next && echo next $next';
     const terminal = onTerminal(["sh", "-c", outer, "sh", ...words(["/bin/sh"])]);
     await terminal.shows(PROMPT);

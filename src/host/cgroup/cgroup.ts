@@ -4,9 +4,9 @@ import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
 import { call } from "../../sys/kernel.ts";
 import { parseMountinfo } from "../status.ts";
-import { memorySettings, oomFile, oomKills, type Setting } from "./controllers/memory.ts";
+import { limitReached, memorySettings, oomFile, oomKills, type Setting } from "./controllers/memory.ts";
 import { type Location, locate } from "./locate.ts";
-import { lock, type Parent, prepareParent, removeParent, removeTree, sweep } from "./tree.ts";
+import { LEAF, lock, type Parent, prepareParent, removeParent, removeTree, sweep } from "./tree.ts";
 
 const CONTROLLER = "memory";
 const TRIES = 20;
@@ -36,10 +36,14 @@ export function memoryLocation(): Location | null {
   return locate(CONTROLLER, textOf("/proc/self/cgroup"), parseMountinfo(textOf("/proc/self/mountinfo")));
 }
 
-function howToDelegate(location: Location, uid: number): string | undefined {
+const OWN_CGROUP = "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes ns …";
+
+function howToDelegate(location: Location, uid: number, errno: number): string | undefined {
+  if (errno === errnoNumber("EBUSY"))
+    return `other processes are in ${location.own}; ${uid === 0 ? "run it in one of its own" : OWN_CGROUP}`;
   if (uid === 0) return location.readOnly ? `${location.mount} is mounted read-only here` : undefined;
   return location.version === 2
-    ? "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes ns …"
+    ? OWN_CGROUP
     : `let root give you one: mkdir -p ${location.own}/ns && chown ${uid} ${location.own}/ns`;
 }
 
@@ -81,7 +85,7 @@ export function createCgroup(limit: bigint, self: Self): Cgroup {
   const refuse = (directory: string, errno: number): NsError =>
     new NsError(`cannot limit memory: cannot make a cgroup in ${directory}: ${errnoText(errno)}`, {
       errno,
-      note: howToDelegate(location, self.uid),
+      note: howToDelegate(location, self.uid, errno),
     });
   const parent = prepareParent(location, CONTROLLER, self);
   if ("errno" in parent) throw refuse(parent.directory, parent.errno);
@@ -107,17 +111,25 @@ export function joinCgroup(cgroup: Cgroup, pid: number, uid: number): void {
   if (result < 0)
     throw new NsError(`cannot put process ${pid} into ${cgroup.directory}: ${errnoText(-result)}`, {
       errno: -result,
-      note: howToDelegate(cgroup.location, uid),
+      note: howToDelegate(cgroup.location, uid, -result),
     });
 }
 
-/** How many processes the limit has killed in this run. */
-export const outOfMemoryKills = (cgroup: Cgroup): number =>
-  oomKills(textOf(`${cgroup.directory}/${oomFile(cgroup.location.version)}`));
+/** Has this run's own limit (and not one above it) been reached, and something been killed? */
+export function wasOutOfMemory({ directory, location: { version } }: Cgroup): boolean {
+  const read = (name: string): string => textOf(`${directory}/${name}`);
+  return oomKills(read(oomFile(version))) > 0 && limitReached(version, read);
+}
 
-/** The directories that go with the run, in the order to remove them. */
-export const directoriesOf = (cgroup: Cgroup): string[] =>
-  cgroup.parent.ours ? [cgroup.directory, cgroup.parent.directory] : [cgroup.directory];
+/** What goes with the run: for those who cannot call `removeCgroup()`. */
+export const endOf = ({ directory, parent }: Cgroup) => ({
+  run: directory,
+  parent: parent.ours ? parent.directory : null,
+  left:
+    parent.left === null
+      ? null
+      : { own: parent.left, leaf: `${parent.directory}/${LEAF}`, controller: CONTROLLER },
+});
 
 /** Removes the run's cgroup; false when something is still in it (the next start tries again). */
 export function removeCgroup(cgroup: Cgroup, self: Self): boolean {

@@ -30,3 +30,18 @@ export const oomFile = (version: 1 | 2): string => (version === 1 ? "memory.oom_
 export function oomKills(content: Bytes): number {
   return Number(/^oom_kill (\d+)$/m.exec(content)?.[1] ?? 0);
 }
+
+/**
+ * Has a cgroup's own limit been reached? An outer limit kills too, and is counted as a kill here.
+ * @param read the content of one of its files, "" where it is not there
+ */
+export function limitReached(version: 1 | 2, read: (file: string) => Bytes): boolean {
+  if (version === 1) {
+    // recent kernels do not count failures (memory.failcnt stays 0); usage stops somewhat below the limit
+    const limit = Number(read("memory.limit_in_bytes"));
+    return Number(read("memory.max_usage_in_bytes")) >= 0.75 * limit;
+  }
+  // memory.events.local: Linux 5.2
+  const events = read("memory.events.local") || read("memory.events");
+  return Number(/^oom (\d+)$/m.exec(events)?.[1] ?? 0) > 0;
+}
