@@ -51,7 +51,7 @@ export function endRun(
   return { status: statusOf(ending), cause };
 }
 
-/** Removes the cgroup and ends the watcher. */
+/** Removes the cgroup and ends the watcher. @param dismiss may be called twice */
 export function clearAway(
   { cgroup, self }: Pick<EndState, "cgroup" | "self">,
   dismiss: () => void,
@@ -68,9 +68,12 @@ export function clearAway(
 export function endAfterWaiting(words: readonly string[], progress: Progress): Outcome {
   const [json, status, watcher] = words;
   const state = JSON.parse(json!) as EndState;
+  let pid = Number(watcher);
   const dismiss = (): void => {
-    call("kill", Number(watcher), SIGNALS.SIGKILL);
-    reapNow(Number(watcher));
+    if (pid === 0) return;
+    call("kill", pid, SIGNALS.SIGKILL);
+    reapNow(pid);
+    pid = 0; // it may be somebody else's from now on
   };
   return endRun(state, endingOf(Number(status)), dismiss, state.verbose ? progress : null);
 }
