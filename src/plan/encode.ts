@@ -90,6 +90,8 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
         (op.skipNext ? SKIP_NEXT : 0),
     );
     if (guard !== undefined) memory.putByte(at + 7, slotFor(guard));
+    if (op.fine !== undefined && op.fine.length > 8)
+      throw new RangeError(`${op.step}: too many errors are fine`);
     op.fine?.forEach((name, j) => {
       memory.putByte(at + 8 + j, errnoNumber(name));
     });

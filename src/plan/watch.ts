@@ -63,7 +63,16 @@ export const removeDirectory = (path: Bytes): Op => ({
 
 function writeTo(path: Bytes, content: string): Op[] {
   const step = `write ${content} to ${path}`;
-  const fine: readonly ErrnoName[] = [...GONE_OR_IN_USE, "EBADF", "EINVAL", "ENODEV"];
+  const fine: readonly ErrnoName[] = [
+    "ENOENT",
+    "EBUSY",
+    "EACCES",
+    "EPERM",
+    "EROFS",
+    "EBADF",
+    "EINVAL",
+    "ENODEV",
+  ];
   return [
     { call: "openat", args: [AT_FDCWD, path, O.O_WRONLY | O.O_CLOEXEC, 0], step, save: "file", fine },
     { call: "write", args: [slot("file"), content, content.length], step, fine },
