@@ -17,8 +17,7 @@ const outfile = join(folder, "ns");
 
 const launcher = compileLauncher();
 // as 32-bit words: a quarter of the constants that a start has to load
-const words = new Int32Array(Math.ceil(launcher.code.length / 4));
-new Uint8Array(words.buffer).set(launcher.code);
+const words = new Int32Array(launcher.head.buffer);
 mkdirSync(folder, { recursive: true });
 const result = await Bun.build({
   entrypoints: [join(root, "src/cli/main.ts")],
@@ -44,5 +43,5 @@ const result = await Bun.build({
 for (const message of result.logs) console.error(message);
 if (!result.success) process.exit(1);
 console.log(
-  `${outfile}: launcher ${launcher.code.length} bytes, sha256 ${new Bun.CryptoHasher("sha256").update(launcher.code).digest("hex").slice(0, 16)}`,
+  `${outfile}: launcher ${new Bun.CryptoHasher("sha256").update(launcher.head).digest("hex").slice(0, 16)}`,
 );

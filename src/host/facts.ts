@@ -1,9 +1,9 @@
 /** What this host, this process and this kernel are like. Read once, before anything is decided. */
 import type { Facts, Limit, Namespace } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
-import { CLOSE_RANGE, O, RLIMIT_NOFILE } from "../sys/constants.ts";
+import { CLOSE_RANGE, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber } from "../sys/errno.ts";
-import { access, close, fileSystemOf, open, readFile } from "../sys/file.ts";
+import { access, fileSystemOf, readFile } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
 
@@ -38,10 +38,7 @@ function kernelFacts(): Facts["kernel"] {
 
 /** Is the root the kernel's first rootfs? Only its own kind can be, so that mountinfo is read only there. */
 function onRootfs(): boolean {
-  const root = open("/", O.O_PATH);
-  if (root < 0) return false;
-  const fileSystem = fileSystemOf(root);
-  close(root);
+  const fileSystem = fileSystemOf("/");
   if (typeof fileSystem === "number") return false;
   if (fileSystem.type !== RAMFS_MAGIC && fileSystem.type !== TMPFS_MAGIC) return false;
   return parseMountinfo(text("/proc/self/mountinfo")).some((m) => m.point === "/" && m.type === "rootfs");

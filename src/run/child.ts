@@ -3,7 +3,6 @@
  * /proc/self/exe is sealed memory and not ns's executable (CVE-2019-5736), and its memory is charged to its own cgroup
  * only. Where executing from memory is forbidden it runs the plan in ns's memory, up to the exec of init.
  */
-import { draftProgram } from "../plan/elf.ts";
 import { encodeTask } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
 import type { Bytes } from "../sys/bytes.ts";
@@ -11,7 +10,7 @@ import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
 import { close, readAll } from "../sys/file.ts";
 import { startTask } from "../sys/kernel.ts";
 import { makePipe, type Started } from "./task.ts";
-import { writeProgram } from "./program.ts";
+import { draftProgram, writeProgram } from "./program.ts";
 
 /** What a plan takes at most, but for the names and arguments of this run. */
 const ROOM = 24 * 1024;

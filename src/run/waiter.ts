@@ -3,7 +3,6 @@
  * process id. Where executing from memory is forbidden it stays what it is and waits itself.
  */
 import { endOf } from "../host/cgroup/cgroup.ts";
-import { draftProgram } from "../plan/elf.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
 import type { Facts } from "../spec/spec.ts";
@@ -13,7 +12,7 @@ import { close, open } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 import { END_NAME, type EndState } from "./end.ts";
 import type { Listener } from "./listen.ts";
-import { writeProgram } from "./program.ts";
+import { draftProgram, writeProgram } from "./program.ts";
 import { type Watcher, watcherPlan } from "./watcher.ts";
 
 /** What the program's data takes at most. */

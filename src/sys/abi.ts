@@ -72,18 +72,18 @@ export function callNumber(call: Call): number {
 export const MACHINE = 62;
 
 const OP_RUN = -2;
-export const STUB_SIZE = 19;
 
 /**
- * The first instructions of a program that runs a task: launcher(OP_RUN, task).
+ * The first instructions of a program that runs a task: launcher(OP_RUN, the task whose address is there).
+ * @param there address of the word with the task's address
  * @param distance from the first of these bytes to the launcher's entry
  */
-export function entryStub(task: number, distance: number): Uint8Array {
+export function entryStub(there: number, distance: number): Uint8Array {
   const word = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >> shift) & 255);
   return Uint8Array.of(
     ...[0x48, 0xc7, 0xc7, ...word(OP_RUN)], // mov $OP_RUN, %rdi
-    ...[0xbe, ...word(task)], // mov $task, %esi
-    ...[0xe8, ...word(distance - 17)], // call launcher
+    ...[0x48, 0x8b, 0x34, 0x25, ...word(there)], // mov there, %rsi
+    ...[0xe8, ...word(distance - 20)], // call launcher
     ...[0x0f, 0x0b], // ud2
   );
 }

@@ -4,18 +4,18 @@
  */
 import { cc, type Pointer, toArrayBuffer } from "bun:ffi";
 import { join } from "node:path";
+import { CODE_AT, programHead } from "./elf.ts";
 
 export interface Launcher {
-  /** machine code that runs at any address */
-  code: Uint8Array;
-  /** where in it the entry, launcher(nr, a..f), begins */
+  /** the head of a program (elf.ts), with the machine code, which runs at any address */
+  head: Uint8Array;
+  /** where in it the launcher's entry, launcher(nr, a..f), begins */
   entry: number;
 }
 
-const MAX_SIZE = 8192;
 const source = join(import.meta.dir, "../../csrc/launcher.c");
 
-function compileOnce(): Launcher {
+function compileOnce(): { code: Uint8Array; entry: number } {
   const nothing = { args: [], returns: "i64" } as const;
   const { symbols } = cc({
     source,
@@ -39,6 +39,5 @@ export function compileLauncher(): Launcher {
   const second = compileOnce();
   if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
     throw new Error("csrc/launcher.c is not position-independent: two compilations differ");
-  if (first.code.length > MAX_SIZE) throw new Error(`csrc/launcher.c: ${first.code.length} bytes of code`);
-  return first;
+  return { head: programHead(first.code, first.entry), entry: CODE_AT + first.entry };
 }

@@ -146,10 +146,13 @@ export const pipe = (flags = 0): [number, number] | number =>
     return result < 0 ? result : [memory.getI32(ends), memory.getI32(ends + 4)];
   });
 
-/** The file system's magic number and its ST_ flags (statfs(2)). */
-export const fileSystemOf = (fd: number): { type: number; flags: number } | number =>
+/** The magic number and the ST_ flags of the file system that an open file or a path is on (statfs(2)). */
+export const fileSystemOf = (file: number | Bytes): { type: number; flags: number } | number =>
   scratch((memory) => {
     const buffer = memory.reserve(128);
-    const result = call("fstatfs", fd, buffer);
+    const result =
+      typeof file === "number"
+        ? call("fstatfs", file, buffer)
+        : call("statfs", memory.placeString(file), buffer);
     return result < 0 ? result : { type: memory.getU32(buffer), flags: memory.getU32(buffer + 80) };
   });

@@ -6,22 +6,21 @@
  */
 import { CFunction, dlopen, FFIType, type Pointer, toArrayBuffer } from "bun:ffi";
 import { type Call, callNumber } from "./abi.ts";
+import { HEAD_SIZE } from "./elf.ts";
 import { createMemory, type Memory } from "./memory.ts";
 
 // scripts/build.ts defines these two; without them (run from sources) the launcher is compiled now
 declare const NS_LAUNCHER: number[];
 declare const NS_LAUNCHER_ENTRY: number;
-/** The launcher: machine code that runs at any address, and where in it the entry begins. */
-export let launcher: { readonly code: Uint8Array; readonly entry: number };
+let launcher: { readonly head: Uint8Array; readonly entry: number };
 if (typeof NS_LAUNCHER === "undefined") {
   launcher = (await import("./compile.ts")).compileLauncher();
 } else {
-  launcher = { code: new Uint8Array(new Int32Array(NS_LAUNCHER).buffer), entry: NS_LAUNCHER_ENTRY };
+  launcher = { head: new Uint8Array(new Int32Array(NS_LAUNCHER).buffer), entry: NS_LAUNCHER_ENTRY };
 }
 
-const CODE_SIZE = 8192;
 /** behind the code and the descriptor that caught signals are written to */
-const DATA_AT = CODE_SIZE + 16;
+const DATA_AT = HEAD_SIZE + 16;
 // enough for a plan; not more, because JavaScript's collector counts it and would start to collect
 let arenaSize = 384 * 1024;
 const START_TASK = -1;
@@ -49,8 +48,8 @@ function boot(): Machine {
   );
   if (base === -1) throw new Error("no memory for the launcher");
   const buffer = toArrayBuffer(base as Pointer, 0, arenaSize);
-  new Uint8Array(buffer).set(launcher.code);
-  if (Number(libc.syscall(callNumber("mprotect"), base, CODE_SIZE, readExecute, 0, 0, 0)) !== 0)
+  new Uint8Array(buffer).set(launcher.head);
+  if (Number(libc.syscall(callNumber("mprotect"), base, HEAD_SIZE, readExecute, 0, 0, 0)) !== 0)
     throw new Error("this system forbids executable memory");
   const enter = CFunction({ ptr: (base + launcher.entry) as Pointer, args, returns: word });
   machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base + DATA_AT, DATA_AT) };
@@ -61,11 +60,14 @@ const invoke: Enter = (nr, a, b, c, d, e, f) => Number((machine ?? boot()).enter
 
 /** Before the first call: room for so many more bytes, for arguments that take more than is usual. */
 export function makeRoom(size: number): void {
-  arenaSize += Math.ceil(size / CODE_SIZE) * CODE_SIZE;
+  arenaSize += Math.ceil(size / HEAD_SIZE) * HEAD_SIZE;
 }
 
 /** The memory of system calls' arguments and results. It is never moved. */
 export const arena = (): Memory => (machine ?? boot()).memory;
+
+/** Where the head of a program (elf.ts) is in memory. */
+export const headAddress = (): number => arena().base - DATA_AT;
 
 /** One system call; -errno when it fails. Pointers are addresses in the arena. */
 export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): number {
@@ -81,7 +83,7 @@ export const startTask = (address: number): number => invoke(START_TASK, address
  */
 export function catchSignals(signals: readonly number[], descriptor: number): void {
   const { memory } = machine ?? boot();
-  memory.putI64(memory.base - DATA_AT + CODE_SIZE, descriptor);
+  memory.putI64(memory.base - DATA_AT + HEAD_SIZE, descriptor);
   for (const signal of signals) invoke(CATCH, signal, 0, 0, 0, 0, 0);
 }
 

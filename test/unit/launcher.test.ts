@@ -1,0 +1,48 @@
+/** The launcher's machine code and the head of the programs that ns makes of it. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { compileLauncher } from "../../src/sys/compile.ts";
+import { CODE_AT, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
+import { project } from "../project.ts";
+
+const { head, entry } = compileLauncher();
+const view = new DataView(head.buffer);
+
+test("the same bytes on every build", () => {
+  expect(Buffer.compare(compileLauncher().head, head)).toBe(0);
+});
+
+test("a static executable: one segment of code, one of data, none that is both, a stack that is not code", () => {
+  expect([...head.subarray(0, 7)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  const segments = Array.from({ length: view.getUint16(56, true) }, (_, i) => {
+    const at = 64 + 56 * i;
+    return [view.getUint32(at, true), view.getUint32(at + 4, true)];
+  });
+  const [load, stack, readExecute, readWrite] = [1, 0x6474e551, 5, 6];
+  expect(segments).toEqual([
+    [load, readExecute],
+    [load, readWrite],
+    [stack, readWrite],
+  ]);
+});
+
+test("the entry calls the launcher with the task whose address the data begins with", () => {
+  const stub = view.getUint32(24, true) - 0x10000;
+  const call = stub + 15;
+  expect(head[call]).toBe(0xe8);
+  expect(call + 5 + view.getInt32(call + 1, true)).toBe(entry);
+  expect(view.getUint32(stub + 11, true)).toBe(0x20000);
+});
+
+test("code that has grown too large is refused", () => {
+  expect(() => programHead(new Uint8Array(HEAD_SIZE - CODE_AT), 0)).toThrow("too many");
+});
+
+test("csrc/launcher.c keeps its rules: no headers, no globals, no string literals", () => {
+  const source = readFileSync(join(project, "csrc/launcher.c"), "utf8").replace(/\/\*[\s\S]*?\*\//g, "");
+  expect(source).not.toContain("#include");
+  expect(source).not.toContain("#pragma");
+  const withoutAssembly = source.replace(/__asm__\([\s\S]*?\);/g, "").replace(/#error .*/, "");
+  expect(withoutAssembly).not.toContain('"');
+});
