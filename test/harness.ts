@@ -50,6 +50,8 @@ export function makeRoot(name = "root"): string {
   const path = join(folder, name);
   const made = Bun.spawnSync(["sh", join(project, "scripts/mk-test-root.sh"), path], { stdin: "ignore" });
   if (made.exitCode !== 0) throw new Error(`mk-test-root.sh: ${made.stderr}`);
+  // a shell's background jobs read it; only root can make the device
+  if (!isRoot) writeFileSync(join(path, "dev/null"), "");
   return path;
 }
 
