@@ -26,6 +26,8 @@ async function findReason(needed: Record<string, string>): Promise<string | unde
   if (process.platform !== "linux" || process.arch !== "x64")
     return "the machine's programs are taken from an x86-64 Linux";
   for (const [program, name] of Object.entries(needed)) {
+    if (program === "mmdebstrap" && process.getuid?.() !== 0)
+      return "making a Debian root needs root: its files belong to many users";
     if (!Bun.which(program)) return `${program} is missing (Debian package ${name})`;
   }
   try {
