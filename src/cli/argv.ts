@@ -119,6 +119,7 @@ export function specOf(line: CommandLine, debug: boolean): Spec {
 function userOf(wanted: boolean, uid: Bytes | undefined, gid: Bytes | undefined): Spec["user"] {
   if (!wanted) {
     if (uid === undefined) return null;
+    if (!/^\d+$/.test(uid)) throw usageError(`too many arguments: '${show(uid)}'; init's own go after --`);
     throw usageError(`UID '${show(uid)}' needs --user: without it init would run as the real root`);
   }
   if (uid === undefined || gid === undefined)

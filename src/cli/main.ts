@@ -17,23 +17,31 @@ async function finish({ status, cause }: Outcome): Promise<number> {
   return status;
 }
 
+async function print(text: string): Promise<number> {
+  try {
+    (await import("./log.ts")).print(text);
+  } catch (error) {
+    const { code } = error as { code?: string };
+    // a reader that has seen enough, such as head(1), is no failure
+    if (code !== "EPIPE") throw new NsError(`cannot write to standard output: ${code}`);
+  }
+  return 0;
+}
+
 async function run(): Promise<number> {
   if (process.argv0 === END_NAME)
     return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
   const words = commandLine();
   const line = parseArgv(words);
   if (line.options.help) {
-    console.log(await (await import("./help.ts")).help(FLAGS, USAGE));
-    return 0;
+    return print(await (await import("./help.ts")).help(FLAGS, USAGE));
   }
   if (line.options.version) {
-    console.log(versionLine());
-    return 0;
+    return print(versionLine());
   }
   const spec = specOf(line, isDebug);
   if (line.options.dryRun) {
-    console.log(dryRun(spec));
-    return 0;
+    return print(dryRun(spec));
   }
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
   return finish(start(spec, { progress, become: ["ns", ...words] }));

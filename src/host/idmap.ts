@@ -25,6 +25,9 @@ export function writeIdMaps(files: readonly MapFile[]): void {
   for (const { path, content } of files) {
     const result = writeFile(path, content);
     if (result < 0)
-      throw new NsError(`cannot write '${content}' to ${path}: ${errnoText(-result)}`, { errno: -result });
+      throw new NsError(`cannot write '${content}' to ${path}: ${errnoText(-result)}`, {
+        errno: -result,
+        note: "an id can be given only if it exists where ns runs: see /proc/self/uid_map and gid_map",
+      });
   }
 }

@@ -6,7 +6,7 @@
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, RESOLVE_IN_ROOT, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, fileSystemOf, openResolved, readAll, readLink, statusOf } from "../sys/file.ts";
+import { close, fileSystemOf, open, openResolved, readAll, readLink, statusOf } from "../sys/file.ts";
 
 export interface Problem {
   /** the file is not there, as opposed to: it is there and cannot be executed */
@@ -23,12 +23,15 @@ const PT_INTERP = 3;
 const cannot = (text: string, note?: string): Problem =>
   note === undefined ? { missing: false, text } : { missing: false, text, note };
 
-/** The start of a file inside the root; null when this process may not read it. */
-function headOf(root: number, path: Bytes): Bytes | null {
-  const fd = openResolved(root, path, O.O_RDONLY | O.O_NONBLOCK, RESOLVE_IN_ROOT);
-  if (fd < 0) return null;
-  const head = readAll(fd, HEAD);
-  close(fd);
+/**
+ * The start of a regular file that is open as a path; null when this process may not read it. The file itself is read, not
+ * its name again: that may be a device by now.
+ */
+function headOf(fd: number): Bytes | null {
+  const readable = open(`/proc/self/fd/${fd}`, O.O_RDONLY | O.O_NONBLOCK);
+  if (readable < 0) return null;
+  const head = readAll(readable, HEAD);
+  close(readable);
   return typeof head === "string" ? head : null;
 }
 
@@ -64,8 +67,7 @@ function isInProc(root: number, fd: number): boolean {
 
 const COVERED = "lies in the root's own /proc, which a fresh one will cover";
 
-function findInterpreter(root: number, path: Bytes): Problem | null {
-  const head = headOf(root, path);
+function findInterpreter(root: number, head: Bytes | null): Problem | null {
   const interpreter = head === null ? null : interpreterOf(head);
   if (head === null || interpreter === null) return null;
   const name = show(interpreter);
@@ -101,6 +103,8 @@ export function inspectProgram(root: number, path: Bytes): Problem | null {
   const status = statusOf(fd);
   const fileSystem = fileSystemOf(fd);
   const covered = isInProc(root, fd);
+  const regular = typeof status !== "number" && (status.mode & S_IFMT) === S_IFREG;
+  const head = regular && !covered ? headOf(fd) : null;
   close(fd);
   if (covered) return cannot(COVERED);
   if (typeof status === "number") return cannot(`cannot be read: ${errnoText(-status)}`);
@@ -109,12 +113,14 @@ export function inspectProgram(root: number, path: Bytes): Problem | null {
   if ((status.mode & 0o111) === 0) return cannot("is not executable", "chmod +x it");
   if (typeof fileSystem !== "number" && (fileSystem.flags & ST_NOEXEC) !== 0)
     return cannot("is on a file system mounted noexec", "remount that with exec: mount -o remount,exec …");
-  return findInterpreter(root, path);
+  return findInterpreter(root, head);
 }
 
 /** Why the kernel did not know what to do with the file (ENOEXEC). */
 export function explainFormat(root: number, path: Bytes): Problem {
-  const head = headOf(root, path);
+  const fd = openResolved(root, path, O.O_PATH, RESOLVE_IN_ROOT);
+  const head = fd < 0 ? null : headOf(fd);
+  if (fd >= 0) close(fd);
   if (head === "") return cannot("is empty");
   if (head?.startsWith("\x7fELF")) return cannot("is a program for another kind of machine");
   return cannot("is neither a program nor a script with a #! line", "begin the script with #!/bin/sh");

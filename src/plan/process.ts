@@ -45,7 +45,7 @@ function limitOpenFiles(facts: Facts): Op[] {
 }
 
 /** What the launcher itself needs until the exec is close-on-exec, so everything above 2 may be made so. */
-function closeDescriptors(facts: Facts, inherited: readonly number[]): Op[] {
+export function closeDescriptors(facts: Facts, inherited: readonly number[]): Op[] {
   const step = "close every descriptor above 2";
   if (facts.kernel.closeRange)
     return [{ call: "close_range", args: [3, LAST_DESCRIPTOR, CLOSE_RANGE.CLOSE_RANGE_CLOEXEC], step }];
@@ -55,19 +55,20 @@ function closeDescriptors(facts: Facts, inherited: readonly number[]): Op[] {
 /**
  * The last steps before an exec. Signals come last: from there on they may end the process.
  * @param inherited descriptors to close one by one where the kernel lacks close_range
+ * @param caught signals that this process has handlers for
  */
-export function freshStart(facts: Facts, inherited: readonly number[]): Op[] {
+export function freshStart(facts: Facts, inherited: readonly number[], caught: readonly number[] = []): Op[] {
   const byDefault = { memory: new Uint8Array(32), means: "{sa_handler=SIG_DFL}" };
   const none = { memory: new Uint8Array(SIGSET_SIZE), means: "[]" };
   return [
     { call: "umask", args: [0o022], step: "set the umask" },
     ...limitOpenFiles(facts),
     ...closeDescriptors(facts, inherited),
-    ...facts.ignoredSignals.map(
+    ...[...facts.ignoredSignals, ...caught].map(
       (signal): Op => ({
         call: "rt_sigaction",
         args: [signal, byDefault, 0, SIGSET_SIZE],
-        step: `stop ignoring ${signalName(signal)}`,
+        step: `let ${signalName(signal)} do what it does by default`,
       }),
     ),
     { call: "rt_sigprocmask", args: [SIG_SETMASK, none, 0, SIGSET_SIZE], step: "let signals in" },

@@ -27,6 +27,8 @@ export interface Child extends Started {
 export interface Plans {
   /** what the child does in ns's memory, and then in its own */
   readonly enter: readonly Op[];
+  /** makes what the caller had open close at an exec */
+  readonly close: readonly Op[];
   readonly main: readonly Op[];
 }
 
@@ -43,7 +45,7 @@ export interface Pipes {
  * @returns what was started, or -errno of clone(2)
  */
 export function startChild(
-  { enter, main }: Plans,
+  { enter, close: closing, main }: Plans,
   flags: number,
   { gate, report }: Pipes,
   names: readonly Bytes[],
@@ -52,7 +54,7 @@ export function startChild(
   const draft = draftProgram(ROOM + names.reduce((size, name) => size + name.length + 64, 0));
   const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
   const program = writeProgram(draft, planned.address);
-  const leave = program < 0 ? main : becomeProgram(program, [gate, report[1]]);
+  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1]])];
   const first = [...enter, ...leave];
   const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
   const entered = program < 0 || !sync ? null : makePipe("from the child");

@@ -36,6 +36,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EINVAL"],
     "something is mounted below the root that this user may not carry along",
   ],
+  [
+    /^drop supplementary groups/,
+    ["EPERM"],
+    "this is a user namespace in which groups cannot be dropped: use -u PRE NEWROOT INIT 0 0",
+  ],
   [/^become uid 0/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],

@@ -3,7 +3,7 @@
  * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them.
  */
 import { bitsOf, statusField } from "../host/status.ts";
-import { O, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
+import { O, SIG_UNBLOCK, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
 import { pipe, readFile } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
 import { type Ending, reap } from "./task.ts";
@@ -36,6 +36,19 @@ export interface Listener {
   waitFor(pid: number, milliseconds: number): Ending | null;
 }
 
+/** A set of signals as a mask. */
+export const maskOf = (signals: readonly number[]): number =>
+  signals.reduce((mask, signal) => mask + 2 ** (signal - 1), 0);
+
+/** Blocks or unblocks signals in this thread. */
+export function changeMask(how: number, mask: number): void {
+  scratch((memory) => {
+    const set = memory.reserve(8);
+    memory.putI64(set, mask);
+    call("rt_sigprocmask", how, set, 0, 8);
+  });
+}
+
 /** Does the process have a handler for the signal? */
 function catches(pid: number, signal: number): boolean {
   const status = readFile(`/proc/${pid}/status`);
@@ -53,6 +66,8 @@ export function listen(ignored: readonly number[]): Listener | null {
   const [caught, write] = ends;
   const signals = FORWARDED.map((name) => SIGNALS[name]).filter((signal) => !ignored.includes(signal));
   catchSignals([...signals, SIGNALS.SIGCHLD], write);
+  // the caller may have had them blocked
+  changeMask(SIG_UNBLOCK, maskOf([...signals, SIGNALS.SIGCHLD]));
   let impatience = 0;
   let stopped: SignalName | null = null;
 

@@ -5,6 +5,7 @@ import { probe } from "../host/facts.ts";
 import { idMaps } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
+import { closeDescriptors } from "../plan/process.ts";
 import { prePlan } from "../plan/pre.ts";
 import { showChild, showClone, showOp } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
@@ -37,7 +38,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const add = (who: PlanLine["who"], calls: readonly string[]): void => {
     for (const call of calls) lines.push({ who, call });
   };
-  const enter = enterPlan(spec, PLACE);
+  const enter = [...enterPlan(spec, PLACE), ...closeDescriptors(facts, [])];
   const ops = childPlan(spec, facts, PLACE);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
   const cgroup = cgroupPath(spec);
@@ -65,7 +66,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   }
   add("init", showChild(enter, ops.slice(0, gate)));
   if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
-  if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", []).map(showOp));
+  if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", [], []).map(showOp));
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
   for (const part of [ops.slice(gate, second), ops.slice(second)]) {
     add("ns", [OPEN_GATE]);

@@ -29,7 +29,10 @@ export interface PreRun {
  */
 export function runPre(run: PreRun): void {
   const { spec, facts, pre, listener } = run;
-  const ops: Op[] = prePlan(spec, facts, pre, run.child, run.inherited);
+  const ops: Op[] = prePlan(spec, facts, pre, run.child, run.inherited, [
+    ...listener.signals,
+    SIGNALS.SIGCHLD,
+  ]);
   const started = startReported(ops, CLONE.CLONE_VM);
   if (typeof started === "number")
     throw new NsError(`cannot start the pre script ${show(pre)}: ${errnoText(-started)}`, {
@@ -37,8 +40,9 @@ export function runPre(run: PreRun): void {
     });
   run.onProcess(started.pid);
   listener.onSignal = (signal) => call("kill", -started.pid, signal);
-  if (listener.stopped() !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
   const failure = awaitReport(started, listener.waitForInput);
+  // one that came before the script had its process group
+  if (listener.stopped() !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
   const ending = listener.waitFor(started.pid, -1)!;
   listener.onSignal = () => {};
   run.onProcess(null);

@@ -4,6 +4,7 @@ import { probe } from "../host/facts.ts";
 import { idMaps, writeIdMaps } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
+import { closeDescriptors } from "../plan/process.ts";
 import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { showSize } from "../spec/size.ts";
@@ -86,7 +87,11 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       ...{ gate, inherited, life: life[1], report: report[1] },
       rootPath: typeof path === "string" ? path : spec.root,
     };
-    const plans = { enter: enterPlan(spec, place), main: childPlan(spec, facts, place) };
+    const plans = {
+      enter: enterPlan(spec, place),
+      close: closeDescriptors(facts, inherited),
+      main: childPlan(spec, facts, place),
+    };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
     const names = [spec.init, spec.root, ...spec.args];
     const pipes = { gate: gate[0], report };
@@ -131,7 +136,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       say(() => "pre script: exited with status 0");
     }
 
-    if (progress !== null) for (const call of showChild(plans.enter, plans.main)) progress(`op: ${call}`);
+    if (progress !== null)
+      for (const call of showChild([...plans.enter, ...plans.close], plans.main)) progress(`op: ${call}`);
     // until init runs, signals wait for it: its process would only drop them
     const { pid } = started;
     const early: number[] = [];

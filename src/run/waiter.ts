@@ -7,18 +7,16 @@ import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
 import type { Facts } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { AT_EMPTY_PATH, F, O, SIGNALS } from "../sys/constants.ts";
+import { AT_EMPTY_PATH, F, O, SIG_BLOCK, SIG_UNBLOCK, SIGNALS } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 import { END_NAME, type EndState } from "./end.ts";
-import type { Listener } from "./listen.ts";
+import { changeMask, type Listener, maskOf } from "./listen.ts";
 import { draftProgram, writeProgram } from "./program.ts";
 import { type Watcher, watcherPlan } from "./watcher.ts";
 
 /** What the program's data takes at most. */
 const ROOM = 48 * 1024;
-const SIG_BLOCK = 0;
-const SIG_UNBLOCK = 1;
 /** As many bytes of the command line as ps(1) may still show. */
 const TITLE_SIZE = 2000;
 
@@ -86,17 +84,6 @@ function buildProgram(
       ...(state.cgroup === null ? [] : [state.cgroup.lock]),
     ],
   };
-}
-
-const maskOf = (signals: readonly number[]): number =>
-  signals.reduce((mask, signal) => mask + 2 ** (signal - 1), 0);
-
-function changeMask(how: number, mask: number): void {
-  scratch((memory) => {
-    const set = memory.reserve(8);
-    memory.putI64(set, mask);
-    call("rt_sigprocmask", how, set, 0, 8);
-  });
 }
 
 /** Replaces this process by the waiting program. Returns only where that is impossible; then nothing has changed. */

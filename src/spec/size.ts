@@ -26,7 +26,7 @@ export function parseSize(text: string, option: string): bigint {
   return size;
 }
 
-/** The size in the largest unit that says it exactly: 64M, 1536k, 1000. */
+/** The size in the largest unit that says it exactly: 64M, 1536k, 1000B. */
 export function showSize(size: bigint): string {
   let exponent = 0;
   let value = size;
@@ -34,5 +34,5 @@ export function showSize(size: bigint): string {
     value /= 1024n;
     exponent++;
   }
-  return `${value}${["", "k", "M", "G", "T"][exponent]}`;
+  return `${value}${["B", "k", "M", "G", "T"][exponent]}`;
 }

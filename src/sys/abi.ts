@@ -28,6 +28,7 @@ const x64 = {
   rmdir: 84,
   umask: 95,
   setpgid: 109,
+  setsid: 112,
   setgroups: 116,
   setresuid: 117,
   setresgid: 119,

@@ -94,7 +94,6 @@ export interface Status {
   /** type and permissions */
   readonly mode: number;
   readonly uid: number;
-  readonly inode: number;
 }
 
 /** What statx(2) tells about an open file. */
@@ -107,7 +106,6 @@ export const statusOf = (fd: number): Status | number =>
     return {
       mode: memory.getU16(buffer + 28),
       uid: memory.getU32(buffer + 20),
-      inode: memory.getU32(buffer + 32),
     };
   });
 

@@ -56,6 +56,7 @@ describe("what is refused, and the words it is refused with", () => {
     ["- R i", "INIT 'i' is not an absolute path inside NEWROOT"],
     ["- R /i 5", "UID '5' needs --user: without it init would run as the real root"],
     ["- R /i 5 6", "UID '5' needs --user: without it init would run as the real root"],
+    ["- R /i hi", "too many arguments: 'hi'; init's own go after --"],
     ["-u - R /i", "--user needs UID and GID: both are missing"],
     ["-u - R /i 5", "--user needs UID and GID: GID is missing"],
     ["-u - R /i 5 6 7", "too many arguments: '7'; init's own go after --"],

@@ -109,13 +109,13 @@ describe("the ns directory of v2", () => {
 
 test("a sweep removes what nobody holds, with everything below it, and leaves what is held", () => {
   const parent = join(folder, "sweep");
-  mkdirSync(join(parent, "dead/init.scope/x"), { recursive: true });
-  mkdirSync(join(parent, "alive"));
-  const held = lock(join(parent, "alive"))!;
+  mkdirSync(join(parent, "1-dead/init.scope/x"), { recursive: true });
+  mkdirSync(join(parent, "2-alive"));
+  const held = lock(join(parent, "2-alive"))!;
   expect(held).toBeGreaterThan(2);
-  expect(lock(join(parent, "alive"))).toBeNull();
+  expect(lock(join(parent, "2-alive"))).toBeNull();
   sweep(parent);
-  expect(readdirSync(parent)).toEqual(["alive"]);
+  expect(readdirSync(parent)).toEqual(["2-alive"]);
   close(held);
   sweep(parent);
   expect(readdirSync(parent)).toEqual([]);

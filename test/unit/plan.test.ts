@@ -58,7 +58,14 @@ describe("the child's plan", () => {
 });
 
 test("the pre script's plan", () => {
-  const ops = prePlan({ ...spec, pre: "/p", user: { uid: 5, gid: 6 }, network: true }, facts, "/p", 42, []);
+  const ops = prePlan(
+    { ...spec, pre: "/p", user: { uid: 5, gid: 6 }, network: true },
+    facts,
+    "/p",
+    42,
+    [],
+    [15],
+  );
   expect(ops.map(showOp).join("\n")).toMatchSnapshot();
 });
 

@@ -31,10 +31,17 @@ const textOf = (path: string): string => {
   return typeof content === "string" ? content : EMPTY;
 };
 
-/** Where this process is in the hierarchy that limits memory; null when there is none. */
-export function memoryLocation(): Location | null {
-  return locate(CONTROLLER, textOf("/proc/self/cgroup"), parseMountinfo(textOf("/proc/self/mountinfo")));
+/** What /proc says of this process. @throws NsError when it cannot be read: that is not "no cgroups" */
+function procText(name: string): string {
+  const content = file.readFile(`/proc/self/${name}`);
+  if (typeof content === "string") return content;
+  if (content === -errnoNumber("ENOENT")) return "";
+  throw new NsError(`cannot read /proc/self/${name}: ${errnoText(-content)}`, { errno: -content });
 }
+
+/** Where this process is in the hierarchy that limits memory; null when there is none. */
+export const memoryLocation = (): Location | null =>
+  locate(CONTROLLER, procText("cgroup"), parseMountinfo(procText("mountinfo")));
 
 const OWN_CGROUP = "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes ns …";
 
@@ -58,6 +65,8 @@ function makeDirectory(parent: Parent, pid: number): { directory: string; lock: 
     if (result < 0) continue;
     const held = lock(directory); // or a sweep was faster: then once more
     if (held !== null) return { directory, lock: held };
+    file.removeDirectory(directory);
+    result = -errnoNumber("EAGAIN");
   }
   return result;
 }

@@ -9,6 +9,9 @@ import * as file from "../../sys/file.ts";
 import { call } from "../../sys/kernel.ts";
 import { ancestors, type Location } from "./locate.ts";
 
+/** What a run's directory is called: ns's process id and a few letters. */
+const RUN = /^\d+-[a-z0-9]+$/;
+
 /** Where ns itself moves when its own cgroup has to become an inner one: v2 keeps processes out of those. */
 export const LEAF = "init";
 
@@ -130,7 +133,7 @@ export function sweep(parent: string): void {
   const entries = file.list(parent);
   if (typeof entries === "number") return;
   for (const { name, isDirectory } of entries) {
-    if (!isDirectory) continue;
+    if (!isDirectory || !RUN.test(name)) continue;
     const held = lock(`${parent}/${name}`);
     if (held === null) continue;
     removeTree(`${parent}/${name}`);
