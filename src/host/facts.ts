@@ -1,8 +1,9 @@
 /** What this host, this process and this kernel are like. Read once, before anything is decided. */
+import { NsError } from "../spec/error.ts";
 import type { Facts, Limit, Namespace } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
 import { CLOSE_RANGE, RLIMIT_NOFILE } from "../sys/constants.ts";
-import { errnoNumber } from "../sys/errno.ts";
+import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { access, fileSystemOf, readFile } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
@@ -78,9 +79,11 @@ function terminal(): Facts["terminal"] {
 /** Does this kernel have this kind of namespace? */
 export const hasNamespace = (name: Namespace): boolean => access(`/proc/self/ns/${name}`, 0) === 0;
 
-/** Reads everything that plans and checks depend on. Needs /proc. */
+/** Reads everything that plans and checks depend on. @throws NsError when /proc cannot be read */
 export function probe(): Facts {
-  const status = text("/proc/self/status");
+  const status = readFile("/proc/self/status");
+  if (typeof status === "number")
+    throw new NsError(`cannot read /proc/self/status: ${errnoText(-status)}`, { errno: -status });
   const capabilities = new Set(bitsOf(statusField(status, "CapEff"), 0));
   const [, uid] = statusField(status, "Uid").split("\t");
   const [, gid] = statusField(status, "Gid").split("\t");

@@ -3,6 +3,7 @@
  * nothing, and again when an exec has failed, to tell why. The root is hostile: every look into it is by openat2(2) with
  * RESOLVE_IN_ROOT, which resolves links as the container will and never leaves the root.
  */
+import { NsError } from "../spec/error.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, RESOLVE_IN_ROOT, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
@@ -88,12 +89,17 @@ function findInterpreter(root: number, head: Bytes | null): Problem | null {
   return cannot(`is a script for ${name}, which is not in the root`, note);
 }
 
-/** What keeps the file from being executed; null when nothing was found. Without openat2 (before Linux 5.6) nothing is. */
+/**
+ * What keeps the file from being executed; null when nothing was found. Without openat2 (before Linux 5.6) nothing is.
+ * @throws NsError when this process is out of descriptors
+ */
 export function inspectProgram(root: number, path: Bytes): Problem | null {
   const fd = openResolved(root, path, O.O_PATH, RESOLVE_IN_ROOT);
   if (fd === -errnoNumber("ENOSYS") || fd === -errnoNumber("EPERM")) return null;
   if (fd < 0) {
     const missing = fd === -errnoNumber("ENOENT") || fd === -errnoNumber("ENOTDIR");
+    if (fd === -errnoNumber("EMFILE") || fd === -errnoNumber("ENFILE"))
+      throw new NsError(`cannot look at ${show(path)} in the root: ${errnoText(-fd)}`, { errno: -fd });
     if (!missing) return cannot(`cannot be reached: ${errnoText(-fd)}`);
     const link = openResolved(root, path, O.O_PATH | O.O_NOFOLLOW, RESOLVE_IN_ROOT);
     if (link < 0) return { missing, text: "is not there" };

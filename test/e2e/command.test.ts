@@ -146,3 +146,15 @@ describe("options in every form, for real", () => {
     expect(ran).toMatchObject({ status: 0, stderr: "", stdout: words.map((word) => `[${word}]\n`).join("") });
   });
 });
+
+describe("standard output that takes nothing", () => {
+  test.each(["--help", "--version", "--dry-run"])("%s: says so", async (option) => {
+    const words = option === "--dry-run" ? [option, "-", root, "/bin/sh"] : [option];
+    const ran = await runCommand(["sh", "-c", 'exec "$@" >/dev/full', "sh", ns, ...words]);
+    expect(ran).toMatchObject({ status: 125, stderr: "ns: cannot write to standard output: ENOSPC\n" });
+  });
+  test("a reader that has seen enough is no failure", async () => {
+    const ran = await runCommand(["sh", "-c", '{ "$@"; echo $? >&2; } | true', "sh", ns, "--help"]);
+    expect(ran.stderr).toBe("0\n");
+  });
+});

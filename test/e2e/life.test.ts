@@ -227,3 +227,26 @@ function commandLines(): string[] {
       }
     });
 }
+
+describe("a caller with odd habits", () => {
+  test("signals that the caller had blocked are taken all the same", async () => {
+    const pre = script("pre-short", "#!/bin/sh\nexit 0\n");
+    const blocked = ["env", "--block-signal=CHLD,TERM", ...words("exit 6", [], pre)];
+    expect((await runCommand(blocked)).status).toBe(6);
+    const hanging = script("pre-waits", "#!/bin/sh\nsleep 1000 &\necho waiting\nwait\n");
+    const running = launch(["env", "--block-signal=CHLD,TERM", ...words("exit 6", [], hanging)]);
+    await running.line(/waiting/);
+    running.kill("SIGTERM");
+    expect((await running.ended).status).toBe(143);
+  });
+
+  test("very few descriptors: an error that says so, never a wrong one", async () => {
+    for (let limit = 5; limit < 24; limit++) {
+      const line = words("exit 6", isRoot ? ["-m", "64M"] : []);
+      const ran = await runCommand(["sh", "-c", `ulimit -n ${limit}; exec "$@"`, "sh", ...line]);
+      if (ran.status === 6) continue;
+      expect(ran.stderr).toContain("too many open files");
+      expect(ran.status).toBe(125);
+    }
+  });
+});

@@ -1,6 +1,18 @@
 /** ns on a terminal: what people type reaches init, and the terminal is theirs again afterwards. */
 import { describe, expect, test } from "bun:test";
-import { asOrdinary, callers, leavesNothing, line, onTerminal, runCommand } from "../harness.ts";
+import {
+  asOrdinary,
+  callers,
+  isRoot,
+  leavesNothing,
+  line,
+  ns,
+  onTerminal,
+  root,
+  runCommand,
+  script,
+  userIds,
+} from "../harness.ts";
 
 leavesNothing();
 
@@ -110,6 +122,15 @@ describe.each(callers)("%s", (_, unprivileged) => {
     await terminal.shows(/next word/);
     expect(await terminal.ended).toBe(0);
   });
+});
+
+test("a pre script that asks on the terminal is told that it has none, and is not stopped for it", async () => {
+  const pre = script("asks", "#!/bin/sh\nread -r answer </dev/tty || echo nobody to ask\n");
+  const options = isRoot ? [] : ["-u"];
+  const ids = isRoot ? [] : userIds;
+  const terminal = onTerminal([ns, ...options, pre, root, "/bin/echo", ...ids, "--", "went on"]);
+  await terminal.shows(/nobody to ask[\s\S]*went on/);
+  expect(await terminal.ended).toBe(0);
 });
 
 async function killed(terminal: { pid: number; ended: Promise<number | null> }): Promise<void> {
