@@ -88,15 +88,18 @@ export const asOrdinary = (words: string[]): string[] =>
     ? ["setpriv", `--reuid=${ordinary.uid}`, `--regid=${ordinary.gid}`, "--clear-groups", ...words]
     : words;
 
-/** Runs a command to its end. */
-export async function runCommand(words: string[], how: How = {}): Promise<Ran> {
-  const process_ = Bun.spawn(how.unprivileged ? asOrdinary(words) : words, {
+const spawn = (words: string[], how: How) =>
+  Bun.spawn(how.unprivileged ? asOrdinary(words) : words, {
     stdin: how.stdin === undefined ? "ignore" : new TextEncoder().encode(how.stdin),
     stdout: "pipe",
     stderr: "pipe",
     cwd: how.cwd ?? folder,
     env: { PATH: process.env.PATH ?? "", ...how.env },
   });
+
+/** Runs a command to its end. */
+export async function runCommand(words: string[], how: How = {}): Promise<Ran> {
+  const process_ = spawn(words, how);
   const [stdout, stderr] = await Promise.all([process_.stdout.text(), process_.stderr.text()]);
   await process_.exited;
   return { status: process_.exitCode, signal: process_.signalCode as string | null, stdout, stderr };
@@ -105,9 +108,12 @@ export async function runCommand(words: string[], how: How = {}): Promise<Ran> {
 /** Runs ns to its end. */
 export const run = (args: string[], how: How = {}): Promise<Ran> => runCommand([ns, ...args], how);
 
-/** `-u` runs by whoever runs the tests: the ordinary user. */
-export const userArgs = ["-u"];
+/** The ids of `-u` runs by whoever runs the tests. */
 export const userIds = [`${ordinary.uid}`, `${ordinary.gid}`];
+
+/** What goes before PRE and after INIT so that the one who runs the tests may start a container. */
+export const user = isRoot ? [] : ["-u"];
+export const ids = isRoot ? [] : userIds;
 
 /** Runs a shell command inside the root as init, and returns what it printed. */
 export async function inside(script: string, options: string[] = [], how: How = {}): Promise<Ran> {
@@ -151,13 +157,7 @@ export interface Running {
 
 /** Starts a command and lets the test wait for its lines. */
 export function launch(words: string[], how: How = {}): Running {
-  const child = Bun.spawn(how.unprivileged ? asOrdinary(words) : words, {
-    stdin: how.stdin === undefined ? "ignore" : new TextEncoder().encode(how.stdin),
-    stdout: "pipe",
-    stderr: "pipe",
-    cwd: how.cwd ?? folder,
-    env: { PATH: process.env.PATH ?? "", ...how.env },
-  });
+  const child = spawn(words, how);
   const seen = { stdout: "", stderr: "" };
   const waiting: { pattern: RegExp; resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
   const look = (): void => {

@@ -4,21 +4,20 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FLAGS, USAGE } from "../../src/cli/flags.ts";
 import {
+  ids,
   isRoot,
   leavesNothing,
   ns,
   onTerminal,
-  ordinary,
   project,
   root,
   run,
   runCommand,
+  user,
 } from "../harness.ts";
 
 leavesNothing();
 
-const user = isRoot ? [] : ["-u"];
-const ids = isRoot ? [] : [`${ordinary.uid}`, `${ordinary.gid}`];
 const ESCAPE = "\x1b";
 
 describe("--help and --version", () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   asOrdinary,
   folder,
+  ids,
   isRoot,
   launch,
   leavesNothing,
@@ -16,12 +17,11 @@ import {
   run,
   runCommand,
   script,
+  user,
 } from "../harness.ts";
 
 leavesNothing();
 
-const user = isRoot ? [] : ["-u"];
-const ids = isRoot ? [] : [`${ordinary.uid}`, `${ordinary.gid}`];
 const start = (pre: string, where: string, init: string, options: string[] = []) =>
   run([...user, ...options, pre, where, init, ...ids]);
 

@@ -5,6 +5,7 @@ import {
   asOrdinary,
   cgroupsLeft,
   expectNothingLeft,
+  ids,
   inside,
   isRoot,
   launch,
@@ -16,12 +17,11 @@ import {
   runCommand,
   script,
   until,
+  user,
 } from "../harness.ts";
 
 leavesNothing();
 
-const user = isRoot ? [] : ["-u"];
-const ids = isRoot ? [] : [`${ordinary.uid}`, `${ordinary.gid}`];
 const words = (command: string, options: string[] = [], pre = "-"): string[] => [
   ns,
   ...user,

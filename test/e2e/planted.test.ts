@@ -4,21 +4,19 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import {
   folder,
+  ids,
   isRoot,
   leavesNothing,
   ns,
-  ordinary,
   root,
   rootTest,
   run,
   runCommand,
   script,
+  user,
 } from "../harness.ts";
 
 leavesNothing();
-
-const user = isRoot ? [] : ["-u"];
-const ids = isRoot ? [] : [`${ordinary.uid}`, `${ordinary.gid}`];
 
 describe("what lies in the working directory and in the environment is not loaded", () => {
   const cwd = join(folder, "cwd");

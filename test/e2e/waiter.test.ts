@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import {
+  ids,
   inside,
   isRoot,
   launch,
@@ -9,17 +10,16 @@ import {
   ns,
   ordinary,
   processesLeft,
-  type Running,
   root,
   rootTest,
   runCommand,
+  type Running,
   until,
+  user,
 } from "../harness.ts";
 
 leavesNothing();
 
-const user = isRoot ? [] : ["-u"];
-const ids = isRoot ? [] : [`${ordinary.uid}`, `${ordinary.gid}`];
 const words = (command: string, options: string[] = []): string[] => {
   const own = options.includes("-u") ? [`${ordinary.uid}`, `${ordinary.gid}`] : ids;
   return [ns, ...user, ...options, "-", root, "/bin/sh", ...own, "--", "-c", command];
