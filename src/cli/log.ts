@@ -27,12 +27,6 @@ const log = createConsola({
   ],
 });
 
-/** Writes all of a text to standard output. @throws Error of node:fs, with a code */
-export function print(text: string): void {
-  const bytes = new TextEncoder().encode(`${text}\n`);
-  for (let at = 0; at < bytes.length; ) at += writeSync(1, bytes, at);
-}
-
 export const sayError = (text: string): void => log.error(text);
 export const sayNote = (text: string): void => log.box(text);
 export const sayProgress = (text: string): void => log.info(text);

@@ -9,6 +9,7 @@ import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
 import { dryRun } from "./commands/dry-run.ts";
 import { FLAGS, USAGE } from "./flags.ts";
+import { print } from "./print.ts";
 import { isDebug, versionLine } from "./version.ts";
 import { commandLine } from "./words.ts";
 
@@ -17,31 +18,23 @@ async function finish({ status, cause }: Outcome): Promise<number> {
   return status;
 }
 
-async function print(text: string): Promise<number> {
-  try {
-    (await import("./log.ts")).print(text);
-  } catch (error) {
-    const { code } = error as { code?: string };
-    // a reader that has seen enough, such as head(1), is no failure
-    if (code !== "EPIPE") throw new NsError(`cannot write to standard output: ${code}`);
-  }
-  return 0;
-}
-
 async function run(): Promise<number> {
   if (process.argv0 === END_NAME)
     return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
   const words = commandLine();
   const line = parseArgv(words);
   if (line.options.help) {
-    return print(await (await import("./help.ts")).help(FLAGS, USAGE));
+    print(await (await import("./help.ts")).help(FLAGS, USAGE));
+    return 0;
   }
   if (line.options.version) {
-    return print(versionLine());
+    print(versionLine());
+    return 0;
   }
   const spec = specOf(line, isDebug);
   if (line.options.dryRun) {
-    return print(dryRun(spec));
+    print(dryRun(spec));
+    return 0;
   }
   const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
   return finish(start(spec, { progress, become: ["ns", ...words] }));
