@@ -21,7 +21,7 @@ import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { handOver } from "./waiter.ts";
-import { makeLife, startWatcher, type Watcher } from "./watcher.ts";
+import { startWatcher, type Watcher } from "./watcher.ts";
 
 /** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
 function inheritedDescriptors(facts: Facts): number[] {
@@ -81,7 +81,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const inherited = inheritedDescriptors(facts);
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
     const gate = makePipe("to the child");
-    const life = makeLife();
+    const life = makePipe("to the watcher");
     const report = makePipe("from the child");
     const place = {
       ...{ gate, inherited, life: life[1], report: report[1] },

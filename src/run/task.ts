@@ -36,7 +36,7 @@ export function makePipe(purpose: string): [number, number] {
  * @returns what was started, or -errno of clone(2)
  */
 export function startReported(ops: readonly Op[], flags: number): Started | number {
-  const [report, reportChild] = makePipe("to the child");
+  const [report, reportChild] = makePipe("from the child");
   const task = encodeTask(ops, { flags, report: reportChild });
   const pid = startTask(task.address);
   close(reportChild);

@@ -7,7 +7,7 @@ import { CLONE, SIGNALS } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { call, startTask } from "../sys/kernel.ts";
-import { makePipe, reapNow } from "./task.ts";
+import { reapNow } from "./task.ts";
 
 const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
 
@@ -15,15 +15,13 @@ export interface Watcher {
   readonly pid: number;
   /** CLONE_ flags that it was, and its successor will be, started with */
   readonly flags: number;
+  /** the pipe that ns's death closes: read end for the watcher, write end that ns alone keeps */
   readonly life: readonly [number, number];
   /** the pre script to kill, or null when there is none (any more) */
   watchPre(pid: number | null): void;
   /** ends it; again does nothing */
   dismiss(): void;
 }
-
-/** The pipe that ns's death closes: read end for the watcher, write end that ns alone keeps. */
-export const makeLife = (): [number, number] => makePipe("to the watcher");
 
 /**
  * All it does.
