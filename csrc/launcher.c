@@ -46,8 +46,8 @@ static void anchor(void) {}
 
 #if defined(__x86_64__)
 enum {
-    NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_ioctl = 16, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
-    NR_exit_group = 231
+    NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
+    NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_exit_group = 231
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
@@ -56,11 +56,11 @@ __asm__(".text\n"
         "sys:\n mov %rdi,%rax\n mov %rsi,%rdi\n mov %rdx,%rsi\n mov %rcx,%rdx\n mov %r8,%r10\n mov %r9,%r8\n"
         " mov 8(%rsp),%r9\n syscall\n ret\n");
 
-/* cloneOn(flags, stack, pidfd, body, argument): clone(2) onto a stack of its own, where the child runs body(argument) */
-static i64 cloneOn(i64 flags, i64 stack, i64 *pidfd, void *body, void *argument);
+/* fork(nr, a, b, c): clone(2) or clone3(2); the child, on a stack of its own, takes a function and its argument from it */
+static i64 fork(i64 nr, i64 a, i64 b, i64 c);
 __asm__(".text\n"
-        "cloneOn:\n sub $16,%rsi\n mov %rcx,(%rsi)\n mov %r8,8(%rsi)\n xor %r10d,%r10d\n xor %r8d,%r8d\n"
-        " mov $56,%eax\n syscall\n test %rax,%rax\n jnz 1f\n"
+        "fork:\n mov %rdi,%rax\n mov %rsi,%rdi\n mov %rdx,%rsi\n mov %rcx,%rdx\n xor %r10d,%r10d\n xor %r8d,%r8d\n"
+        " syscall\n test %rax,%rax\n jnz 1f\n"
         " xor %ebp,%ebp\n pop %rax\n pop %rdi\n call *%rax\n hlt\n"
         "1: ret\n");
 
@@ -209,9 +209,11 @@ static void runTask(struct task *task) {
 /* Starts a task; its process id, or -errno. No signal reaches the child before its own ops let it: the handlers it
  * inherits belong to the parent's runtime. */
 static i64 start(struct task *task) {
-    i64 all = -1, before, pid;
+    i64 all = -1, before, pid, *stack = (i64 *)task->stack - 2;
+    stack[0] = (i64)runTask;
+    stack[1] = (i64)task;
     sys(NR_rt_sigprocmask, 2, (i64)&all, (i64)&before, 8, 0, 0);
-    pid = cloneOn(task->cloneFlags, task->stack, &task->pidfd, (void *)runTask, task);
+    pid = fork(NR_clone, task->cloneFlags, (i64)stack, (i64)&task->pidfd);
     sys(NR_rt_sigprocmask, 2, (i64)&before, 0, 8, 0, 0);
     return pid;
 }
