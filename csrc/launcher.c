@@ -1,7 +1,7 @@
 /* The launcher: the only machine code of ns's own. It knows no container; src/plan/ decides everything.
  *
  * Layout, mirrored by src/plan/encode.ts (all little-endian, a task is 8-byte aligned):
- *   task: 128 bytes: cloneFlags, stack, pidfd, report, base, count, 10 saved results, all 64 bits; the ops follow
+ *   task: 48 bytes: cloneFlags, stack, pidfd, report, base, count, all 64 bits; the ops; then the saved results, 64 bits each
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
@@ -24,7 +24,6 @@ struct op {
 
 struct task {
     i64 cloneFlags, stack, pidfd, report, base, count;
-    i64 saved[10];
     struct op ops[1];
 };
 
@@ -186,12 +185,12 @@ static i64 perform(i64 nr, i64 *arg) {
 
 /* Runs the ops in order; never returns. A started task runs on its own stack, in memory shared with the parent. */
 static void runTask(struct task *task) {
-    i64 i, j, arg[6], result;
+    i64 i, j, arg[6], result, *saved = (i64 *)(task->ops + task->count);
     u32 failure[2];
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
-        if (op->flags & ONLY_IF_KILLED && (task->saved[op->guard] & 127) != 9) continue;
-        for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? task->saved[op->arg[j]] : op->arg[j];
+        if (op->flags & ONLY_IF_KILLED && (saved[op->guard] & 127) != 9) continue;
+        for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? saved[op->arg[j]] : op->arg[j];
         result = perform(op->nr, arg);
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
             failure[0] = task->base + i;
@@ -200,7 +199,7 @@ static void runTask(struct task *task) {
             sys(NR_exit_group, SETUP_FAILED, 0, 0, 0, 0, 0);
         }
         if (result == 0 && op->flags & STOP_AT_ZERO) break;
-        if (op->save != NOWHERE) task->saved[op->save] = result;
+        if (op->save != NOWHERE) saved[op->save] = result;
         if (result >= 0 && op->flags & SKIP_NEXT) i++;
     }
     sys(NR_exit_group, 0, 0, 0, 0, 0, 0);

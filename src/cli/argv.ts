@@ -6,66 +6,87 @@ import { usageError } from "../spec/error.ts";
 import { parseId } from "../spec/ids.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
-import { FLAGS, type Flag, noOptions, type Options } from "./flags.ts";
+import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
+import { FLAGS, flagNamed, flagWithLetter } from "./flags/table.ts";
 import { nearest } from "./nearest.ts";
 
 export interface CommandLine {
-  readonly options: Options;
+  /** what the options say */
+  readonly draft: Draft;
   readonly positionals: readonly Bytes[];
   /** what stands behind `--` */
   readonly args: readonly Bytes[];
 }
 
-const byName = (name: string): Flag | undefined => FLAGS.find((flag) => flag.name === name);
-const byShort = (letter: string): Flag | undefined => FLAGS.find((flag) => flag.short === letter);
-
-function unknownLong(name: string): Error {
+/** The end of a message about a name that is no option: the one that may be meant. */
+export function suggestion(name: string, dashes: string): string {
   const guess = nearest(
     name,
     FLAGS.map((flag) => flag.name),
   );
-  return usageError(`unknown option --${show(name)}${guess === null ? "" : `; did you mean --${guess}?`}`);
+  return guess === null ? "" : `; did you mean ${dashes}${guess}?`;
+}
+
+/** Options that exclude each other, or that need another. @throws NsError (usage) */
+export function checkTogether(given: readonly Flag[], dashes = "--"): void {
+  const has = (name: string): boolean => given.some((flag) => flag.name === name);
+  for (const { name, excludes, needs } of given) {
+    if (excludes === undefined && needs === undefined) continue;
+    const other = excludes?.find(has);
+    if (other !== undefined) throw usageError(`${dashes}${name} and ${dashes}${other} exclude each other`);
+    if (needs !== undefined && !needs.some(has))
+      throw usageError(`${dashes}${name} needs ${needs.map((need) => dashes + need).join(" or ")}`);
+  }
 }
 
 /** Separates options from positionals. @throws NsError (usage) */
 export function parseArgv(argv: readonly Bytes[]): CommandLine {
-  const options = noOptions();
+  const draft = newDraft();
   const positionals: Bytes[] = [];
-  const seen = new Set<Flag>();
+  const given: Flag[] = [];
   let at = 0;
 
-  const applyValue = (flag: Flag & { kind: "value" }, value: Bytes | undefined, option: string): void => {
-    if (seen.has(flag)) throw usageError(`${option} is given more than once`);
-    seen.add(flag);
-    if (value === undefined || value === "" || (value.startsWith("-") && !/^-\d/.test(value)))
+  const applyValue = (flag: Flag, value: Bytes | undefined, joined: boolean, option: string): void => {
+    if (flag.kind === "switch") return;
+    if (flag.kind !== "list" && given.includes(flag)) throw usageError(`${option} is given more than once`);
+    given.push(flag);
+    if (value === undefined && flag.kind === "optional") {
+      flag.apply(draft, null, option);
+      return;
+    }
+    if (value === undefined || value === "" || (!joined && value.startsWith("-") && !/^-\d/.test(value)))
       throw usageError(`${option} needs a value: ${flag.hint}`);
-    flag.apply(options, value, option);
+    flag.apply(draft, value, option);
   };
   const takeLong = (word: Bytes): void => {
     const equals = word.indexOf("=");
     const name = word.slice(2, equals < 0 ? undefined : equals);
-    const flag = byName(name);
-    if (flag === undefined) throw unknownLong(name);
-    if (flag.kind === "value") {
-      applyValue(flag, equals < 0 ? argv[at++] : word.slice(equals + 1), `--${name}`);
-    } else {
+    const flag = flagNamed(name);
+    if (flag === undefined) throw usageError(`unknown option --${show(name)}${suggestion(name, "--")}`);
+    if (flag.kind === "switch") {
       if (equals >= 0) throw usageError(`--${name} takes no value`);
-      flag.apply(options);
+      given.push(flag);
+      flag.apply(draft);
+    } else if (equals >= 0) {
+      applyValue(flag, word.slice(equals + 1), true, `--${name}`);
+    } else {
+      applyValue(flag, flag.kind === "optional" ? undefined : argv[at++], false, `--${name}`);
     }
   };
   const takeShort = (word: Bytes): void => {
     for (let i = 1; i < word.length; i++) {
       const letter = word[i]!;
-      const flag = byShort(letter);
+      const flag = flagWithLetter(letter);
       if (flag === undefined) {
-        const long = byName(word.slice(1));
+        const long = flagNamed(word.slice(1));
         const guess = long === undefined ? "" : `; did you mean --${long.name}?`;
         throw usageError(
           `unknown option -${show(letter)}${word.length > 2 ? ` in ${show(word)}` : ""}${guess}`,
         );
       }
       if (flag.kind === "switch") {
-        flag.apply(options);
+        given.push(flag);
+        flag.apply(draft);
         continue;
       }
       const rest = word.slice(i + 1);
@@ -73,7 +94,7 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
         throw usageError(
           `-${letter}${show(rest)}: write -${letter}${show(rest.slice(1))} or --${flag.name}${show(rest)}`,
         );
-      applyValue(flag, rest === "" ? argv[at++] : rest, `-${letter}`);
+      applyValue(flag, rest === "" ? argv[at++] : rest, rest !== "", `-${letter}`);
       return;
     }
   };
@@ -85,36 +106,43 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
     else if (word.startsWith("-") && word !== "-") takeShort(word);
     else positionals.push(word);
   }
-  return { options, positionals, args: argv.slice(at) };
+  checkTogether(given);
+  return { draft, positionals, args: argv.slice(at) };
 }
 
 const NAMES = ["PRE", "NEWROOT", "INIT", "UID", "GID"];
 
 /** What the command line asks for. @throws NsError (usage) */
 export function specOf(line: CommandLine, debug: boolean): Spec {
-  const { options, positionals, args } = line;
+  const { draft, positionals, args } = line;
   const [pre, root, init, uid, gid] = positionals;
   if (pre === undefined || root === undefined || init === undefined)
     throw usageError(`${NAMES[positionals.length]} is missing`);
   if (positionals.length > 5)
     throw usageError(`too many arguments: '${show(positionals[5]!)}'; init's own go after --`);
+  checkPaths(pre, root, init);
+  return finishSpec(draft, {
+    pre: pre === "-" ? null : pre,
+    ...{ root, init, args, debug },
+    user: userOf(draft.user, uid, gid),
+  });
+}
+
+/** @throws NsError (usage) when one of the three cannot be what it has to be */
+export function checkPaths(pre: Bytes, root: Bytes, init: Bytes): void {
   if (pre !== "-" && !pre.startsWith("/"))
     throw usageError(`PRE '${show(pre)}' is not an absolute path; use - for no pre script`);
   if (root === "") throw usageError("NEWROOT is empty");
   if (!init.startsWith("/")) throw usageError(`INIT '${show(init)}' is not an absolute path inside NEWROOT`);
   const path = [pre, root, init].find((name) => name.length >= 4096);
   if (path !== undefined) throw usageError(`'${show(path.slice(0, 40))}…' is too long for a path`);
-  return {
-    pre: pre === "-" ? null : pre,
-    root,
-    init,
-    args,
-    user: userOf(options.user, uid, gid),
-    network: options.network,
-    memory: options.memory,
-    debug,
-  };
 }
+
+/** Puts together what the options say and what stands beside them. */
+export const finishSpec = (
+  draft: Draft,
+  rest: Pick<Spec, "pre" | "root" | "init" | "args" | "debug" | "user">,
+): Spec => ({ ...draft.spec, ...rest });
 
 function userOf(wanted: boolean, uid: Bytes | undefined, gid: Bytes | undefined): Spec["user"] {
   if (!wanted) {

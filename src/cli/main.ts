@@ -8,7 +8,7 @@ import { END_NAME, endAfterWaiting, type Outcome, start } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
 import { dryRun } from "./commands/dry-run.ts";
-import { FLAGS, USAGE } from "./flags.ts";
+import { GROUPS, USAGE } from "./flags/table.ts";
 import { print } from "./print.ts";
 import { isDebug, versionLine } from "./version.ts";
 import { commandLine } from "./words.ts";
@@ -23,20 +23,20 @@ async function run(): Promise<number> {
     return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
   const words = commandLine();
   const line = parseArgv(words);
-  if (line.options.help) {
-    print(await (await import("./help.ts")).help(FLAGS, USAGE));
+  if (line.draft.help) {
+    print(await (await import("./help.ts")).help(GROUPS, USAGE));
     return 0;
   }
-  if (line.options.version) {
+  if (line.draft.version) {
     print(versionLine());
     return 0;
   }
   const spec = specOf(line, isDebug);
-  if (line.options.dryRun) {
+  if (line.draft.dryRun) {
     print(dryRun(spec));
     return 0;
   }
-  const progress = line.options.verbose ? (await import("./log.ts")).sayProgress : null;
+  const progress = line.draft.verbose ? (await import("./log.ts")).sayProgress : null;
   return finish(start(spec, { progress, become: ["ns", ...words] }));
 }
 

@@ -11,8 +11,10 @@ const REPLACEMENT = "\ufffd";
  */
 export function commandLine(): Bytes[] {
   const words = process.argv.slice(2);
-  // each is kept twice at most: its bytes (three at most a character), alignment and a pointer
-  makeRoom(words.reduce((size, word) => size + 6 * word.length + 160, 0));
+  // each is kept twice at most: its bytes (three at most a character), alignment and a pointer; an option may ask for ops
+  let room = 0;
+  for (let i = 0; i < words.length; i++) room += 6 * words[i]!.length + (i < 1000 ? 4096 : 160);
+  makeRoom(room);
   if (!words.some((word) => word.includes(REPLACEMENT))) return words.map(bytesOf);
   const raw = readFile("/proc/self/cmdline", 1 << 23);
   if (typeof raw !== "string") return words.map(bytesOf);

@@ -33,6 +33,7 @@ function kernelFacts(): Facts["kernel"] {
       closeRange: call("close_range", nobody, nobody, CLOSE_RANGE.CLOSE_RANGE_CLOEXEC) === 0,
       openat2: known(call("openat2", -1, empty, empty, 0)),
       pidfd: known(call("pidfd_open", 0, 0)) && known(call("pidfd_send_signal", -1, 0, 0)),
+      mountSetattr: known(call("mount_setattr", -1, empty, 0, 0, 0)),
     };
   });
 }

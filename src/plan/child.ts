@@ -3,10 +3,13 @@
  * order is the security: read it from top to bottom.
  */
 import type { Facts, Spec } from "../spec/spec.ts";
-import type { Bytes } from "../sys/bytes.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
+import { namesInside } from "./namespaces.ts";
+import { enterInside } from "./inside.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
+import { hasOwnNetwork } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
 import { freshStart, initEnvironment } from "./process.ts";
@@ -75,11 +78,13 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
     waitAtGate(place, "wait for the parent"),
     ...ownCgroupView(facts),
-    ...bindRoot(facts, place.rootPath),
+    ...bindRoot(spec, facts, place.rootPath),
     ...pivotRoot(facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
-    ...(spec.network ? loopbackUp() : []),
+    ...namesInside(spec),
+    ...(hasOwnNetwork(spec) ? loopbackUp() : []),
+    ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),
     waitAtGate(place, "wait for the watcher"),
     { call: "close", args: [place.gate[0]], step: "close the gate" },
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },

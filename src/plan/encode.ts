@@ -2,7 +2,7 @@
  * Lays a plan out in memory for the launcher.
  *
  * Layout, mirrored by csrc/launcher.c (all little-endian, a task is 8-byte aligned):
- *   task: 128 bytes: cloneFlags, stack, pidfd, report, base, count, 10 saved results, all 64 bits; the ops follow
+ *   task: 48 bytes: cloneFlags, stack, pidfd, report, base, count, all 64 bits; the ops; then the saved results, 64 bits each
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
@@ -24,9 +24,9 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   foreground: -7,
 };
 
-const HEADER = 128;
+const HEADER = 48;
 const OP = 64;
-const SLOTS = 10;
+const SLOTS = 254;
 const STACK = 16384;
 const NOWHERE = 255;
 const STOP_AT_ZERO = 1;
@@ -57,9 +57,27 @@ export interface TaskOptions {
 const numberOf = (call: Op["call"]): number =>
   call in ACTIONS ? ACTIONS[call as Action] : callNumber(call as Exclude<Op["call"], Action>);
 
+/** As many bytes as the layout of these ops takes at most. */
+export function sizeOf(ops: readonly Op[]): number {
+  let size = HEADER + STACK;
+  const add = (length: number): void => {
+    size += length + 32;
+  };
+  for (const { args } of ops) {
+    size += OP + 8;
+    for (const arg of args) {
+      if (typeof arg === "string") add(arg.length);
+      else if (typeof arg === "number" || "slot" in arg) continue;
+      else if ("memory" in arg) add(arg.memory.length);
+      else for (const text of arg.strings) add(text.length + 8);
+    }
+  }
+  return size;
+}
+
 /** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
 export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
-  const address = memory.reserve(HEADER + OP * ops.length);
+  const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
   const slots = new Map<Slot, number>();
 
   const encodeOp = (op: Op, at: number): void => {
@@ -99,7 +117,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const slotFor = (name: Slot): number => {
     const known = slots.get(name);
     if (known !== undefined) return known;
-    if (slots.size === SLOTS) throw new RangeError("a task keeps ten results at most");
+    if (slots.size === SLOTS) throw new RangeError("a task keeps 254 results at most");
     slots.set(name, slots.size);
     return slots.size - 1;
   };

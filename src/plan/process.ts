@@ -3,6 +3,7 @@
  * pre.sh, so that neither inherits what Bun or the caller happened to have.
  */
 import type { Facts, Spec } from "../spec/spec.ts";
+import { hasOwnNetwork } from "./namespaces.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { CLOSE_RANGE, RLIMIT_NOFILE, SIG_SETMASK, signalName } from "../sys/constants.ts";
 import type { Op } from "./op.ts";
@@ -14,7 +15,7 @@ const LAST_DESCRIPTOR = 0xffffffff;
 export function preEnvironment(spec: Spec): Bytes[] {
   const env = ["PATH=/sbin:/bin:/usr/sbin:/usr/bin"];
   if (spec.user !== null) env.push("CLONE_NEWUSER=1", "CLONE_USERNS=1");
-  if (spec.network) env.push("CLONE_NEWNET=1", "CLONE_NETNS=1");
+  if (hasOwnNetwork(spec)) env.push("CLONE_NEWNET=1", "CLONE_NETNS=1");
   if (spec.debug) env.push("DEBUG=1");
   return env;
 }

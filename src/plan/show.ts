@@ -35,6 +35,8 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   fsconfig: [null, choice(k.FSCONFIG), "pointer", "pointer"],
   fsmount: [null, k.FSOPEN, k.MOUNT_ATTR],
   openat: ["directory", null, k.O],
+  openat2: ["directory"],
+  mount_setattr: [null, null, k.OPEN_TREE],
   mkdir: [null, "octal"],
   umask: ["octal"],
   prctl: [choice(k.PR)],

@@ -60,6 +60,12 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
   foreign("GID", spec.user.gid, facts.gid, facts.capabilities.setGid);
 }
 
+/** What was asked for and this kernel cannot do. */
+function checkKernel(spec: Spec, { kernel }: Facts): void {
+  if (spec.rootfs.readOnly && !kernel.mountSetattr)
+    throw new NsError("--read-only needs Linux 5.12 or newer");
+}
+
 function checkPre(pre: Bytes): void {
   const refuse = (why: string, note?: string) => new NsError(`the pre script ${show(pre)} ${why}`, { note });
   const fd = open(pre, O.O_PATH);
@@ -98,6 +104,7 @@ export function initError(spec: Spec, problem: Problem): NsError {
  */
 export function check(spec: Spec, facts: Facts): number {
   checkPrivileges(spec, facts);
+  checkKernel(spec, facts);
   if (spec.pre !== null) checkPre(spec.pre);
   const root = openRoot(spec.root);
   const problem = inspectProgram(root, spec.init);

@@ -3,17 +3,14 @@
  * /proc/self/exe is sealed memory and not ns's executable (CVE-2019-5736), and its memory is charged to its own cgroup
  * only. Where executing from memory is forbidden it runs the plan in ns's memory, up to the exec of init.
  */
-import { encodeTask } from "../plan/encode.ts";
+import { encodeTask, sizeOf } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
-import type { Bytes } from "../sys/bytes.ts";
 import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
 import { close, readAll } from "../sys/file.ts";
 import { startTask } from "../sys/kernel.ts";
 import { makePipe, type Started } from "./task.ts";
 import { draftProgram, writeProgram } from "./program.ts";
 
-/** What a plan takes at most, but for the names and arguments of this run. */
-const ROOM = 24 * 1024;
 /** Failures before the program runs are reported with this added, so that they can be told from the plan's. */
 const ENTERING = 1000;
 
@@ -40,7 +37,6 @@ export interface Pipes {
 }
 
 /**
- * @param names all that the user has named: its size decides how much room is made
  * @param sync `waitUntilEntered()` will be called
  * @returns what was started, or -errno of clone(2)
  */
@@ -48,10 +44,9 @@ export function startChild(
   { enter, close: closing, main }: Plans,
   flags: number,
   { gate, report }: Pipes,
-  names: readonly Bytes[],
   sync: boolean,
 ): Child | number {
-  const draft = draftProgram(ROOM + names.reduce((size, name) => size + name.length + 64, 0));
+  const draft = draftProgram(sizeOf(main));
   const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
   const program = writeProgram(draft, planned.address);
   const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1]])];

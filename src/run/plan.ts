@@ -26,7 +26,7 @@ const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited
 const OPEN_GATE = 'write(gate, "g", 1)';
 
 const cgroupPath = (spec: Spec): string | null => {
-  if (spec.memory === null) return null;
+  if (spec.limits.memory === null) return null;
   return `${memoryLocation()?.own ?? "CGROUP"}/ns/RUN`;
 };
 
@@ -44,8 +44,8 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const cgroup = cgroupPath(spec);
 
   add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
-  if (cgroup !== null && spec.memory !== null) {
-    const settings = memorySettings(memoryLocation()?.version ?? 2, spec.memory);
+  if (cgroup !== null && spec.limits.memory !== null) {
+    const settings = memorySettings(memoryLocation()?.version ?? 2, spec.limits.memory);
     add("ns", [`mkdir(${quote(cgroup)}, 0755)`]);
     add(
       "ns",

@@ -69,8 +69,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
   try {
-    if (spec.memory !== null) {
-      const { memory } = spec;
+    if (spec.limits.memory !== null) {
+      const { memory } = spec.limits;
       const made = createCgroup(memory, facts);
       cgroup = made;
       say(() => `cgroup: ${made.directory}, memory ${showSize(memory)}`);
@@ -93,9 +93,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       main: childPlan(spec, facts, place),
     };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const names = [spec.init, spec.root, ...spec.args];
     const pipes = { gate: gate[0], report };
-    const started = startChild(plans, cloneFlags(spec, facts), pipes, names, cgroup !== null);
+    const started = startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null);
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
@@ -153,7 +152,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     listener.onSignal = pass;
     listener.inGroup = pid;
     early.forEach(pass);
-    const state = endState(facts, cgroup, spec.memory, progress !== null);
+    const state = endState(facts, cgroup, spec.limits.memory, progress !== null);
     let ending = listener.waitFor(pid, become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
       handOver({

@@ -1,8 +1,14 @@
 /**
  * What the user wants, as validated data (Spec), and what the host is like (Facts). cli/ or a program makes the one,
- * host/facts.ts the other; plan/ makes system calls out of the two.
+ * host/facts.ts the other; plan/ makes system calls out of the two. Each concern has a file of its own beside this one.
  */
 import type { Bytes } from "../sys/bytes.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import type { Mount } from "./mounts.ts";
+import { defaultNamespaces, type Namespaces } from "./namespaces.ts";
+import { defaultNetwork, type Network } from "./network.ts";
+import { defaultProcess, type Process } from "./process.ts";
+import { defaultRootfs, type Rootfs } from "./rootfs.ts";
 
 export interface Spec {
   /** script that the parent runs before init starts; absolute */
@@ -13,15 +19,35 @@ export interface Spec {
   readonly init: Bytes;
   /** what follows the path in init's argument list */
   readonly args: readonly Bytes[];
-  /** the ids outside that 0 inside stands for; null: no user namespace */
-  readonly user: { readonly uid: number; readonly gid: number } | null;
-  /** a network namespace of its own */
-  readonly network: boolean;
-  /** limit in bytes; null: none */
-  readonly memory: bigint | null;
   /** a debug build tells pre.sh and init so by DEBUG=1 */
   readonly debug: boolean;
+  /** what is made of the root file system */
+  readonly rootfs: Rootfs;
+  /** what is mounted in it, in this order */
+  readonly mounts: readonly Mount[];
+  /** the ids outside that 0 inside stands for; null: no user namespace */
+  readonly user: { readonly uid: number; readonly gid: number } | null;
+  readonly namespaces: Namespaces;
+  readonly network: Network;
+  readonly limits: Limits;
+  readonly process: Process;
 }
+
+/** A container without any option; pre, root and init are to be filled in. */
+export const defaultSpec = (): Spec => ({
+  pre: null,
+  root: "",
+  init: "",
+  args: [],
+  debug: false,
+  rootfs: defaultRootfs(),
+  mounts: [],
+  user: null,
+  namespaces: defaultNamespaces(),
+  network: defaultNetwork(),
+  limits: defaultLimits(),
+  process: defaultProcess(),
+});
 
 export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "user"] as const;
 export type Namespace = (typeof NAMESPACES)[number];
@@ -53,6 +79,8 @@ export interface Facts {
     readonly openat2: boolean;
     /** pidfd_open and pidfd_send_signal (Linux 5.3) */
     readonly pidfd: boolean;
+    /** mount_setattr (Linux 5.12) */
+    readonly mountSetattr: boolean;
   };
   /** the root is the kernel's first rootfs, an initramfs: pivot_root(2) does not work there */
   readonly onRootfs: boolean;

@@ -33,6 +33,7 @@ const x64 = {
   setresuid: 117,
   setresgid: 119,
   pivot_root: 155,
+  sethostname: 170,
   prctl: 157,
   chroot: 161,
   mount: 165,
@@ -59,6 +60,7 @@ const x64 = {
   pidfd_open: 434,
   close_range: 436,
   openat2: 437,
+  mount_setattr: 442,
   faccessat2: 439,
 } as const;
 

@@ -30,7 +30,12 @@ export const MS = {
 } as const;
 
 export const MNT = { MNT_DETACH: 2 } as const;
-export const MOUNT_ATTR = { MOUNT_ATTR_NOSUID: 2, MOUNT_ATTR_NODEV: 4, MOUNT_ATTR_NOEXEC: 8 } as const;
+export const MOUNT_ATTR = {
+  MOUNT_ATTR_RDONLY: 1,
+  MOUNT_ATTR_NOSUID: 2,
+  MOUNT_ATTR_NODEV: 4,
+  MOUNT_ATTR_NOEXEC: 8,
+} as const;
 export const OPEN_TREE = {
   OPEN_TREE_CLONE: 1,
   AT_RECURSIVE: 0x8000,
@@ -56,6 +61,7 @@ export const O = {
 export const F = { F_SETFD: 2 } as const;
 export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
 export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15 } as const;
 export const MFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;

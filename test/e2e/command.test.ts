@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { FLAGS, USAGE } from "../../src/cli/flags.ts";
+import { FLAGS, USAGE } from "../../src/cli/flags/table.ts";
 import {
   ids,
   isRoot,

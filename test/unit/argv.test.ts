@@ -4,19 +4,10 @@ import { parseArgv, specOf } from "../../src/cli/argv.ts";
 import { distance, nearest } from "../../src/cli/nearest.ts";
 import { NsError } from "../../src/spec/error.ts";
 import { parseId } from "../../src/spec/ids.ts";
-import type { Spec } from "../../src/spec/spec.ts";
+import { defaultSpec, type Spec } from "../../src/spec/spec.ts";
 
 const parse = (words: string): Spec => specOf(parseArgv(words.split(" ")), false);
-const plain: Spec = {
-  pre: null,
-  root: "R",
-  init: "/i",
-  args: [],
-  user: null,
-  network: false,
-  memory: null,
-  debug: false,
-};
+const plain: Spec = { ...defaultSpec(), root: "R", init: "/i" };
 
 describe("what is taken", () => {
   const G = 2n ** 30n;
@@ -24,18 +15,18 @@ describe("what is taken", () => {
     ["- R /i", {}],
     ["/p R /i", { pre: "/p" }],
     ["-v - R /i", {}],
-    ["-n - R /i", { network: true }],
-    ["- R /i -n", { network: true }],
-    ["- -n R -v /i", { network: true }],
-    ["--network - R /i", { network: true }],
-    ["-n -n - R /i", { network: true }],
-    ["-m1G - R /i", { memory: G }],
-    ["-m 1G - R /i", { memory: G }],
-    ["--memory=1G - R /i", { memory: G }],
-    ["--memory 1G - R /i", { memory: G }],
-    ["- R /i --memory 1G", { memory: G }],
-    ["-vnm1G - R /i", { memory: G, network: true }],
-    ["-vnm 1G - R /i", { memory: G, network: true }],
+    ["-n - R /i", { network: { mode: "new" } }],
+    ["- R /i -n", { network: { mode: "new" } }],
+    ["- -n R -v /i", { network: { mode: "new" } }],
+    ["--network - R /i", { network: { mode: "new" } }],
+    ["-n -n - R /i", { network: { mode: "new" } }],
+    ["-m1G - R /i", { limits: { memory: G } }],
+    ["-m 1G - R /i", { limits: { memory: G } }],
+    ["--memory=1G - R /i", { limits: { memory: G } }],
+    ["--memory 1G - R /i", { limits: { memory: G } }],
+    ["- R /i --memory 1G", { limits: { memory: G } }],
+    ["-vnm1G - R /i", { limits: { memory: G }, network: { mode: "new" } }],
+    ["-vnm 1G - R /i", { limits: { memory: G }, network: { mode: "new" } }],
     ["-u - R /i 5 6", { user: { uid: 5, gid: 6 } }],
     ["- R /i 5 6 --user", { user: { uid: 5, gid: 6 } }],
     ["-u - R /i 0 4294967294", { user: { uid: 0, gid: 4294967294 } }],

@@ -4,18 +4,9 @@ import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
 import { cloneFlags, namespacesOf } from "../../src/plan/namespaces.ts";
 import { prePlan } from "../../src/plan/pre.ts";
 import { showClone, showOp } from "../../src/plan/show.ts";
-import { type Facts, NAMESPACES, type Spec } from "../../src/spec/spec.ts";
+import { defaultSpec, type Facts, NAMESPACES, type Spec } from "../../src/spec/spec.ts";
 
-const spec: Spec = {
-  pre: null,
-  root: "/r",
-  init: "/init",
-  args: ["a b"],
-  user: null,
-  network: false,
-  memory: null,
-  debug: false,
-};
+const spec: Spec = { ...defaultSpec(), root: "/r", init: "/init", args: ["a b"] };
 const facts: Facts = {
   pid: 1,
   uid: 0,
@@ -23,12 +14,18 @@ const facts: Facts = {
   capabilities: { sysAdmin: true, setUid: true, setGid: true },
   ignoredSignals: [13],
   cgroupNamespace: true,
-  kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true },
+  kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },
   onRootfs: false,
   openFiles: null,
   terminal: null,
 };
-const old: Facts["kernel"] = { mountDescriptors: false, closeRange: false, openat2: false, pidfd: false };
+const old: Facts["kernel"] = {
+  mountDescriptors: false,
+  closeRange: false,
+  openat2: false,
+  pidfd: false,
+  mountSetattr: false,
+};
 const place: ChildPlace = { gate: [3, 4], life: 6, report: 8, rootPath: "/r", inherited: [7, 9] };
 const whole = (s: Spec, f: Facts) => [...enterPlan(s, place), ...childPlan(s, f, place)];
 const shown = (s: Spec, f: Facts): string => whole(s, f).map(showOp).join("\n");
@@ -40,7 +37,7 @@ describe("the child's plan", () => {
   test("with a user namespace and a network", () => {
     expect(
       shown(
-        { ...spec, user: { uid: 5, gid: 6 }, network: true },
+        { ...spec, user: { uid: 5, gid: 6 }, network: { mode: "new" } },
         { ...facts, terminal: { type: "xterm", foreground: 1 } },
       ),
     ).toMatchSnapshot();
@@ -59,7 +56,7 @@ describe("the child's plan", () => {
 
 test("the pre script's plan", () => {
   const ops = prePlan(
-    { ...spec, pre: "/p", user: { uid: 5, gid: 6 }, network: true },
+    { ...spec, pre: "/p", user: { uid: 5, gid: 6 }, network: { mode: "new" } },
     facts,
     "/p",
     42,
@@ -70,7 +67,7 @@ test("the pre script's plan", () => {
 });
 
 describe("order that security rests on", () => {
-  const ops = whole({ ...spec, network: true }, facts);
+  const ops = whole({ ...spec, network: { mode: "new" } }, facts);
   const at = (call: string, first = ""): number => {
     const found = ops.findIndex((op) => showOp(op).includes(`${call}(${first}`));
     expect(found, call).toBeGreaterThanOrEqual(0);
@@ -94,7 +91,9 @@ describe("order that security rests on", () => {
 
 test("namespaces", () => {
   expect(namespacesOf(spec, facts)).toEqual(["mnt", "pid", "uts", "ipc", "cgroup"]);
-  expect(namespacesOf({ ...spec, network: true, user: { uid: 0, gid: 0 } }, facts)).toEqual([...NAMESPACES]);
+  expect(namespacesOf({ ...spec, network: { mode: "new" }, user: { uid: 0, gid: 0 } }, facts)).toEqual([
+    ...NAMESPACES,
+  ]);
   expect(showClone(cloneFlags(spec, facts))).toBe(
     "clone(CLONE_VM|CLONE_PIDFD|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWPID|SIGCHLD)",
   );

@@ -1,6 +1,7 @@
 /** A fresh /proc in the new root, with the switches of the whole machine read-only. */
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { AT_FDCWD, FSCONFIG, FSOPEN, MOUNT_ATTR, MOVE_MOUNT, MS, O } from "../../sys/constants.ts";
+import { hasOwnNetwork } from "../namespaces.ts";
 import { type Op, slot } from "../op.ts";
 
 const { MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REMOUNT, MS_RDONLY } = MS;
@@ -76,7 +77,7 @@ function readOnly(name: string, writable: readonly string[] = []): Op[] {
 export function procMount(spec: Spec, facts: Facts): Op[] {
   return [
     ...mountProc(facts),
-    ...readOnly("sys", spec.network ? ["sys/net"] : []),
+    ...readOnly("sys", hasOwnNetwork(spec) ? ["sys/net"] : []),
     ...["sysrq-trigger", "irq", "bus"].flatMap((name) => readOnly(name)),
   ];
 }

@@ -1,8 +1,8 @@
 /** The new root: bind it, pivot into it, and later let go of the old one. */
-import type { Facts } from "../../spec/spec.ts";
+import type { Facts, Spec } from "../../spec/spec.ts";
 import type { Bytes } from "../../sys/bytes.ts";
-import { AT_FDCWD, MNT, MOVE_MOUNT, MS, OPEN_TREE } from "../../sys/constants.ts";
-import { type Op, slot } from "../op.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, MOUNT_ATTR, MNT, MOVE_MOUNT, MS, OPEN_TREE } from "../../sys/constants.ts";
+import { type Op, type Slot, slot } from "../op.ts";
 
 /**
  * Binds the working directory, which the parent has made NEWROOT and the clone has carried into the new mount
@@ -10,7 +10,7 @@ import { type Op, slot } from "../op.ts";
  * has come to mean since.
  * @param path where NEWROOT is, for kernels that cannot mount onto descriptors
  */
-export function bindRoot(facts: Facts, path: Bytes): Op[] {
+export function bindRoot(spec: Spec, facts: Facts, path: Bytes): Op[] {
   const step = "bind the root";
   const isolate: Op = {
     call: "mount",
@@ -32,6 +32,7 @@ export function bindRoot(facts: Facts, path: Bytes): Op[] {
       step,
       save: "root",
     },
+    ...(spec.rootfs.readOnly ? [readOnlyTree("root", "make the root read-only")] : []),
     {
       call: "move_mount",
       args: [slot("root"), "", AT_FDCWD, ".", MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH],
@@ -39,6 +40,23 @@ export function bindRoot(facts: Facts, path: Bytes): Op[] {
     },
     { call: "fchdir", args: [slot("root")], step: "enter the root" },
   ];
+}
+
+/** Makes a tree of mounts read-only, all of it (mount_setattr(2)). */
+export function readOnlyTree(tree: Slot, step: string): Op {
+  const attributes = new Uint8Array(32); // struct mount_attr: what to set comes first
+  attributes[0] = MOUNT_ATTR.MOUNT_ATTR_RDONLY;
+  return {
+    call: "mount_setattr",
+    args: [
+      slot(tree),
+      "",
+      AT_EMPTY_PATH | OPEN_TREE.AT_RECURSIVE,
+      { memory: attributes, means: "{attr_set=MOUNT_ATTR_RDONLY}" },
+      attributes.length,
+    ],
+    step,
+  };
 }
 
 /**

@@ -1,0 +1,17 @@
+/** Examples of the options in src/cli/flags/general.ts. */
+import type { Examples } from "./example.ts";
+
+export const generalExamples: Examples = {
+  verbose: {
+    text: "Each step is told on standard error.",
+    command: "ns -v [-u] - ROOT /bin/true [UID GID] 2>&1 | grep -c init:",
+    prints: "1",
+  },
+  "dry-run": {
+    text: "The plan, and nothing is run.",
+    command: "ns --dry-run [-u] - ROOT /bin/true [UID GID] | grep -c pivot_root",
+    prints: "1",
+  },
+  help: { text: "All options.", command: "ns --help | head -n 1", prints: /^Usage: ns \[options\]/ },
+  version: { text: "What this build is.", command: "ns --version", prints: /^ns \d+\.\d+\.\d+ \(/ },
+};
