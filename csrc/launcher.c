@@ -45,7 +45,7 @@ static void anchor(void) {}
 
 #if defined(__x86_64__)
 enum {
-    NR_read = 0, NR_write = 1, NR_open = 2, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
+    NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
     NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_exit_group = 231
 };
 
@@ -120,7 +120,7 @@ static i64 catchSignal(i64 signal) {
 static i64 catches(i64 statusFile, i64 signal) {
     u8 text[4096], *at = text, *end;
     u32 mask = 0;
-    i64 fd = sys(NR_open, statusFile, 0, 0, 0, 0, 0);
+    i64 fd = sys(NR_openat, -1, statusFile, 0, 0, 0, 0);
     i64 size = sys(NR_read, fd, (i64)text, 4096, 0, 0, 0);
     sys(NR_close, fd, 0, 0, 0, 0, 0);
     for (end = text + size - 24; at < end; at++)

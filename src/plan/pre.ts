@@ -27,7 +27,7 @@ export function prePlan(
     { call: "setsid", args: [], step: "give the pre script a session" },
     { call: "prctl", args: [PR.PR_SET_PDEATHSIG, SIGNALS.SIGKILL], step: "die with the parent" },
     { call: "openat", args: [AT_FDCWD, "/dev/null", O.O_RDONLY | O.O_CLOEXEC, 0], step: stdin, save: "null" },
-    { call: "dup2", args: [slot("null"), 0], step: stdin },
+    { call: "dup3", args: [slot("null"), 0, 0], step: stdin },
     { call: "chdir", args: ["/"], step: "enter /" },
     ...freshStart(facts, inherited, caught),
     { call: "execve", args: [pre, { strings: [pre, `${pid}`] }, env], step, fine: ["ENOEXEC"] },

@@ -4,7 +4,7 @@
  * reach. It shares ns's memory and executes these ops from it, so what ns changes while it waits is done too.
  */
 import type { Bytes } from "../sys/bytes.ts";
-import { AT_FDCWD, O, SIGNALS } from "../sys/constants.ts";
+import { AT_FDCWD, AT_REMOVEDIR, O, SIGNALS } from "../sys/constants.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 import { type Op, slot } from "./op.ts";
 
@@ -30,7 +30,7 @@ export function endInit(pidfd: number): Op[] {
   view.setInt16(4, POLLIN, true);
   return [
     { call: "pidfd_send_signal", args: [pidfd, SIGNALS.SIGKILL, 0, 0], step, fine: ["ESRCH"] },
-    { call: "poll", args: [{ memory: poll, means: "[{init, POLLIN}]" }, 1, -1], step },
+    { call: "ppoll", args: [{ memory: poll, means: "[{init, POLLIN}]" }, 1, 0, 0], step },
   ];
 }
 
@@ -55,8 +55,8 @@ export interface CgroupEnd {
 const GONE_OR_IN_USE: readonly ErrnoName[] = ["ENOENT", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"];
 
 export const removeDirectory = (path: Bytes): Op => ({
-  call: "rmdir",
-  args: [path],
+  call: "unlinkat",
+  args: [AT_FDCWD, path, AT_REMOVEDIR],
   step: `remove the cgroup ${path}`,
   fine: GONE_OR_IN_USE,
 });

@@ -4,7 +4,7 @@
  */
 import { bitsOf, statusField } from "../host/status.ts";
 import { O, SIG_UNBLOCK, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
-import { pipe, readFile } from "../sys/file.ts";
+import { pipe, poll, readFile } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
 import { type Ending, reap } from "./task.ts";
 
@@ -13,7 +13,6 @@ const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT
 const FORWARDED: readonly SignalName[] = [...STOPPING, "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"];
 const IMPATIENT: readonly number[] = [SIGNALS.SIGTERM, SIGNALS.SIGINT];
 const PATIENCE = 3;
-const POLLIN = 1;
 /** set in a caught byte when the kernel has sent the signal (csrc/launcher.c) */
 const FROM_KERNEL = 128;
 
@@ -95,13 +94,7 @@ export function listen(ignored: readonly number[]): Listener | null {
   };
   /** waits for one of the descriptors; 0 when the time is up */
   const wait = (descriptors: readonly number[], milliseconds: number): number => {
-    const ready = scratch((memory) => {
-      const list = memory.reserve(8 * descriptors.length);
-      descriptors.forEach((fd, i) => {
-        memory.putI64(list + 8 * i, fd + POLLIN * 2 ** 32);
-      });
-      return call("poll", list, descriptors.length, milliseconds);
-    });
+    const ready = poll(descriptors, milliseconds);
     drain();
     return ready;
   };

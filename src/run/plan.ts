@@ -46,7 +46,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
   if (cgroup !== null && spec.limits.memory !== null) {
     const settings = memorySettings(memoryLocation()?.version ?? 2, spec.limits.memory);
-    add("ns", [`mkdir(${quote(cgroup)}, 0755)`]);
+    add("ns", [`mkdirat(AT_FDCWD, ${quote(cgroup)}, 0755)`]);
     add(
       "ns",
       settings.map(({ file, value }) => write(`${cgroup}/${file}`, value)),

@@ -4,10 +4,8 @@ import type { Op } from "../plan/op.ts";
 import { NsError } from "../spec/error.ts";
 import { WNOHANG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, pipe } from "../sys/file.ts";
+import { close, pipe, poll } from "../sys/file.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
-
-const POLLIN = 1;
 
 /** How a process ended. */
 export type Ending = { readonly exited: number } | { readonly signal: number };
@@ -54,13 +52,7 @@ export function awaitReport(
   started: Started,
   wait: (descriptor: number) => void,
 ): { op: number; errno: number } | null {
-  const readable = (): boolean =>
-    scratch((memory) => {
-      const poll = memory.reserve(8);
-      memory.putI64(poll, started.report + POLLIN * 2 ** 32);
-      return call("poll", poll, 1, 0) !== 0;
-    });
-  while (!readable()) wait(started.report);
+  while (poll([started.report], 0) === 0) wait(started.report);
   const result = scratch((memory) => {
     const failure = memory.reserve(8);
     const n = call("read", started.report, failure, 8);

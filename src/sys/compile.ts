@@ -4,6 +4,8 @@
  */
 import { cc, type Pointer, toArrayBuffer } from "bun:ffi";
 import { join } from "node:path";
+import * as arm64 from "./abi/arm64.ts";
+import * as x64 from "./abi/x64.ts";
 import { CODE_AT, programHead } from "./elf.ts";
 
 export interface Launcher {
@@ -39,5 +41,8 @@ export function compileLauncher(): Launcher {
   const second = compileOnce();
   if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
     throw new Error("csrc/launcher.c is not position-independent: two compilations differ");
-  return { head: programHead(first.code, first.entry), entry: CODE_AT + first.entry };
+  return {
+    head: programHead(first.code, first.entry, process.arch === "arm64" ? arm64 : x64),
+    entry: CODE_AT + first.entry,
+  };
 }

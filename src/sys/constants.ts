@@ -1,9 +1,13 @@
 /**
  * Flag and command values of the kernel's interface, by their own names (include/uapi/linux). They are the same on
- * every architecture that ns knows. Plans are written with them and --dry-run reads them back.
+ * every architecture that ns knows, but for the few that abi/ has. Plans are written with them and --dry-run reads them
+ * back.
  */
+import { openFlags } from "./abi.ts";
+
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
+export const AT_REMOVEDIR = 0x200;
 
 export const CLONE = {
   CLONE_VM: 0x100,
@@ -52,8 +56,8 @@ export const O = {
   O_CREAT: 0x40,
   O_EXCL: 0x80,
   O_NONBLOCK: 0x800,
-  O_DIRECTORY: 0x10000,
-  O_NOFOLLOW: 0x20000,
+  O_DIRECTORY: openFlags.O_DIRECTORY,
+  O_NOFOLLOW: openFlags.O_NOFOLLOW,
   O_CLOEXEC: 0x80000,
   O_PATH: 0x200000,
 } as const;

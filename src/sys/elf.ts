@@ -3,7 +3,7 @@
  * runs a task. It is the same for all of them, so it is made when the launcher is compiled; a file is this head and then
  * the data, whose first word is the address of the task. Code cannot be written, data cannot be executed.
  */
-import { entryStub, MACHINE } from "./abi.ts";
+import type { Abi } from "./abi.ts";
 
 const PAGE = 4096;
 const HEADER = 64;
@@ -15,8 +15,8 @@ export const CODE_AT = HEADER + SEGMENTS * PROGRAM_HEADER;
 export const HEAD_SIZE = 2 * PAGE;
 /** Where the head is mapped: the lowest address that the kernel allows (vm.mmap_min_addr). */
 const HEAD_BASE = 0x10000;
-/** Where the data is mapped. */
-export const DATA_BASE = 0x20000;
+/** Where the data is mapped: in no page of the code's, also where pages have 64 KiB, and as far into one as in the file. */
+export const DATA_BASE = 0x20000 + HEAD_SIZE;
 /** As much data as there may be: the kernel limits a program's arguments to 6 MiB (execve(2)). The file may be shorter. */
 const DATA_LIMIT = 16 * 1024 * 1024;
 
@@ -31,11 +31,12 @@ const READ_WRITE = 6;
 /**
  * @param code the launcher's, that runs at any address
  * @param entry where in it launcher(nr, a..f) begins
+ * @param abi of the architecture that the code is for
  * @throws RangeError when the code has grown too large
  */
-export function programHead(code: Uint8Array, entry: number): Uint8Array {
-  const stubAt = CODE_AT + code.length;
-  const stub = entryStub(DATA_BASE, CODE_AT + entry - stubAt);
+export function programHead(code: Uint8Array, entry: number, abi: Abi): Uint8Array {
+  const stubAt = (CODE_AT + code.length + 3) & ~3;
+  const stub = abi.entryStub(DATA_BASE, CODE_AT + entry - stubAt);
   const codeEnd = stubAt + stub.length;
   if (codeEnd > HEAD_SIZE) throw new RangeError(`csrc/launcher.c: ${code.length} bytes of code are too many`);
   const head = new Uint8Array(HEAD_SIZE);
@@ -72,7 +73,7 @@ export function programHead(code: Uint8Array, entry: number): Uint8Array {
     CLASS_64_LITTLE_ENDIAN_1,
     0,
     0,
-    ET_EXEC | (MACHINE << 16),
+    ET_EXEC | (abi.MACHINE << 16),
     1,
     HEAD_BASE + stubAt,
     0,

@@ -3,10 +3,11 @@
  * here throws. Used by host/ to read what the kernel tells and to write cgroups and id maps.
  */
 import type { Bytes } from "./bytes.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, O } from "./constants.ts";
+import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, O } from "./constants.ts";
 import { call, scratch } from "./kernel.ts";
 
 const CHUNK = 65536;
+const POLLIN = 1;
 
 /** openat(2), always close-on-exec. */
 export const open = (path: Bytes, flags: number, directory = AT_FDCWD): number =>
@@ -70,9 +71,9 @@ export const access = (path: Bytes, mode: number): number =>
   });
 
 export const makeDirectory = (path: Bytes): number =>
-  scratch((memory) => call("mkdir", memory.placeString(path), 0o755));
+  scratch((memory) => call("mkdirat", AT_FDCWD, memory.placeString(path), 0o755));
 export const removeDirectory = (path: Bytes): number =>
-  scratch((memory) => call("rmdir", memory.placeString(path)));
+  scratch((memory) => call("unlinkat", AT_FDCWD, memory.placeString(path), AT_REMOVEDIR));
 
 /** What a symbolic link holds. */
 export const readLink = (path: Bytes, directory = AT_FDCWD): Bytes | number =>
@@ -142,6 +143,26 @@ export const pipe = (flags = 0): [number, number] | number =>
     const ends = memory.reserve(8);
     const result = call("pipe2", ends, flags | O.O_CLOEXEC);
     return result < 0 ? result : [memory.getI32(ends), memory.getI32(ends + 4)];
+  });
+
+/**
+ * Waits until one of the descriptors can be read or is at its end (ppoll(2)).
+ * @param milliseconds at most; -1: for ever
+ * @returns how many are ready, 0 when the time is up, or -errno
+ */
+export const poll = (descriptors: readonly number[], milliseconds: number): number =>
+  scratch((memory) => {
+    const list = memory.reserve(8 * descriptors.length);
+    descriptors.forEach((fd, i) => {
+      memory.putI64(list + 8 * i, fd + POLLIN * 2 ** 32);
+    });
+    let time = 0;
+    if (milliseconds >= 0) {
+      time = memory.reserve(16);
+      memory.putI64(time, Math.floor(milliseconds / 1000));
+      memory.putI64(time + 8, (milliseconds % 1000) * 1e6);
+    }
+    return call("ppoll", list, descriptors.length, time);
   });
 
 /** The magic number and the ST_ flags of the file system that an open file or a path is on (statfs(2)). */

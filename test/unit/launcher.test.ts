@@ -3,7 +3,9 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compileLauncher } from "../../src/sys/compile.ts";
-import { CODE_AT, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
+import * as arm64 from "../../src/sys/abi/arm64.ts";
+import * as x64 from "../../src/sys/abi/x64.ts";
+import { CODE_AT, DATA_BASE, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
 import { project } from "../project.ts";
 
 const { head, entry } = compileLauncher();
@@ -32,11 +34,11 @@ test("the entry calls the launcher with the task whose address the data begins w
   const call = stub + 15;
   expect(head[call]).toBe(0xe8);
   expect(call + 5 + view.getInt32(call + 1, true)).toBe(entry);
-  expect(view.getUint32(stub + 11, true)).toBe(0x20000);
+  expect(view.getUint32(stub + 11, true)).toBe(DATA_BASE);
 });
 
 test("code that has grown too large is refused", () => {
-  expect(() => programHead(new Uint8Array(HEAD_SIZE - CODE_AT), 0)).toThrow("too many");
+  expect(() => programHead(new Uint8Array(HEAD_SIZE - CODE_AT), 0, x64)).toThrow("too many");
 });
 
 test("csrc/launcher.c keeps its rules: no headers, no globals, no string literals", () => {
@@ -45,4 +47,15 @@ test("csrc/launcher.c keeps its rules: no headers, no globals, no string literal
   expect(source).not.toContain("#pragma");
   const withoutAssembly = source.replace(/__asm__\([\s\S]*?\);/g, "").replace(/#error .*/, "");
   expect(withoutAssembly).not.toContain('"');
+});
+
+test("arm64's entry calls the launcher with the task whose address the data begins with", () => {
+  const code = new Uint8Array(64);
+  const words = new Uint32Array(programHead(code, 8, arm64).buffer);
+  const stub = (CODE_AT + code.length) / 4;
+  const call = stub + 4;
+  const immediate = (at: number): number => (words[at]! >> 5) & 0xffff;
+  expect(immediate(stub + 1) + immediate(stub + 2) * 65536).toBe(DATA_BASE);
+  expect(words[call]! >>> 26).toBe(0x94000000 >>> 26);
+  expect((call + ((words[call]! << 6) >> 6)) * 4).toBe(CODE_AT + 8);
 });

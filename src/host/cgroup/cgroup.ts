@@ -2,7 +2,6 @@
 import { NsError } from "../../spec/error.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
-import { call } from "../../sys/kernel.ts";
 import { parseMountinfo } from "../status.ts";
 import { limitReached, memorySettings, oomFile, oomKills, type Setting } from "./controllers/memory.ts";
 import { type Location, locate } from "./locate.ts";
@@ -145,7 +144,7 @@ export function removeCgroup(cgroup: Cgroup, self: Self): boolean {
   let result = removeTree(cgroup.directory);
   // the last process is reaped, but the kernel may still be letting go of it
   for (let i = 0; result === -errnoNumber("EBUSY") && i < 50; i++) {
-    call("poll", 0, 0, 10);
+    file.poll([], 10);
     result = removeTree(cgroup.directory);
   }
   file.close(cgroup.lock);

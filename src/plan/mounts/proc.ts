@@ -13,7 +13,12 @@ const { MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REMOUNT, MS_RDONLY } = MS;
 function mountProc(facts: Facts): Op[] {
   const step = "mount proc on /proc";
   const open: Op[] = [
-    { call: "mkdir", args: ["/proc", 0o555], step: "make the directory /proc", fine: ["EEXIST"] },
+    {
+      call: "mkdirat",
+      args: [AT_FDCWD, "/proc", 0o555],
+      step: "make the directory /proc",
+      fine: ["EEXIST"],
+    },
     {
       call: "openat",
       args: [AT_FDCWD, "/proc", O.O_PATH | O.O_NOFOLLOW | O.O_DIRECTORY | O.O_CLOEXEC, 0],
