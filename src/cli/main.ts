@@ -4,6 +4,7 @@
  * What is not needed to start a container (consola, citty) is imported when it is; those modules import none of ours, so
  * that the bundler puts all that a start needs into one piece.
  */
+import "./builtins.ts"; // first: the others use them
 import { END_NAME, endAfterWaiting, type Outcome, start } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
