@@ -20,7 +20,7 @@ const launcher = compileLauncher();
 const words = new Int32Array(launcher.head.buffer);
 mkdirSync(folder, { recursive: true });
 const result = await Bun.build({
-  entrypoints: [join(root, "src/cli/main.ts")],
+  entrypoints: [join(root, "src/cli/entry.ts")],
   compile: {
     outfile,
     autoloadDotenv: false,

@@ -1,6 +1,5 @@
-#!/usr/bin/env bun
 /**
- * The program: reads the command line, runs what it says, prints errors and ends the process. The only place that exits.
+ * The program: reads the command line, runs what it says, prints errors and ends the process. The only place that exits, but for entry.ts.
  * What is not needed to start a container (consola, citty) is imported when it is; those modules import none of ours, so
  * that the bundler puts all that a start needs into one piece.
  */
