@@ -6,6 +6,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { version } from "../package.json";
+import { alignFile } from "./align.ts";
 import { compileLauncher } from "../src/sys/compile.ts";
 
 const { values } = parseArgs({ options: { release: { type: "boolean", default: false } }, strict: true });
@@ -42,6 +43,7 @@ const result = await Bun.build({
 });
 for (const message of result.logs) console.error(message);
 if (!result.success) process.exit(1);
+if (values.release) alignFile(outfile);
 console.log(
   `${outfile}: launcher ${new Bun.CryptoHasher("sha256").update(launcher.head).digest("hex").slice(0, 16)}`,
 );
