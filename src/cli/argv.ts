@@ -3,7 +3,8 @@
  * a sandbox must not; this one takes exactly what the flag table and the usage line say, in bytes.
  */
 import { usageError } from "../spec/error.ts";
-import { parseId } from "../spec/ids.ts";
+import { completeMaps, parseId } from "../spec/ids.ts";
+import { checkNamespaces } from "../spec/namespaces.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
@@ -124,7 +125,7 @@ export function specOf(line: CommandLine, debug: boolean): Spec {
   return finishSpec(draft, {
     pre: pre === "-" ? null : pre,
     ...{ root, init, args, debug },
-    user: userOf(draft.user, uid, gid),
+    user: userOf(draft, uid, gid),
   });
 }
 
@@ -142,10 +143,22 @@ export function checkPaths(pre: Bytes, root: Bytes, init: Bytes): void {
 export const finishSpec = (
   draft: Draft,
   rest: Pick<Spec, "pre" | "root" | "init" | "args" | "debug" | "user">,
-): Spec => ({ ...draft.spec, ...rest });
+): Spec => {
+  checkNamespaces(draft.spec.namespaces, draft.spec.network.mode !== "host");
+  return { ...draft.spec, ...rest };
+};
 
-function userOf(wanted: boolean, uid: Bytes | undefined, gid: Bytes | undefined): Spec["user"] {
-  if (!wanted) {
+/** Whose ids the container's are: what stands behind INIT, or what the options say instead. @throws NsError (usage) */
+export function userOf(draft: Draft, uid: Bytes | undefined, gid: Bytes | undefined): Spec["user"] {
+  const { user } = draft.spec;
+  if (user !== null) {
+    if (uid !== undefined || gid !== undefined)
+      throw usageError(
+        `UID and GID '${show(uid ?? gid!)}' are not needed: the options say which ids are mapped`,
+      );
+    return "uids" in user ? completeMaps(user, draft.spec.ids.as) : user;
+  }
+  if (!draft.user) {
     if (uid === undefined) return null;
     if (!/^\d+$/.test(uid)) throw usageError(`too many arguments: '${show(uid)}'; init's own go after --`);
     throw usageError(`UID '${show(uid)}' needs --user: without it init would run as the real root`);

@@ -3,10 +3,9 @@
  * are pre, root, init, args, uid, gid and the long names of the options. Used by ns batch and by --config.
  */
 import { type NsError, usageError } from "../spec/error.ts";
-import { parseId } from "../spec/ids.ts";
 import type { Spec } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
-import { checkPaths, checkTogether, finishSpec, suggestion } from "./argv.ts";
+import { checkPaths, checkTogether, finishSpec, suggestion, userOf } from "./argv.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
 import { flagNamed } from "./flags/table.ts";
 
@@ -52,8 +51,8 @@ function applyFlag(draft: Draft, flag: Flag, value: unknown): boolean {
   return true;
 }
 
-const idAt = (json: Json, key: string): number =>
-  parseId(wordOf(json[key], key), key === "uid" ? "UID" : "GID");
+const idAt = (json: Json, key: string): string | undefined =>
+  json[key] === undefined ? undefined : wordOf(json[key], key);
 
 /**
  * What a JSON value asks for.
@@ -79,12 +78,12 @@ export function specOfJson(value: unknown, debug = false): Spec {
   const root = stringAt(json, "root");
   const init = stringAt(json, "init");
   checkPaths(pre, root, init);
-  if (!draft.user && (json.uid !== undefined || json.gid !== undefined))
+  if (!draft.user && draft.spec.user === null && (json.uid !== undefined || json.gid !== undefined))
     throw usageError('"uid" and "gid" need "user": true');
   return finishSpec(draft, {
     pre: pre === "-" ? null : pre,
     ...{ root, init, debug },
     args: args.map((arg, i) => wordOf(arg, `args[${i}]`)),
-    user: draft.user ? { uid: idAt(json, "uid"), gid: idAt(json, "gid") } : null,
+    user: userOf(draft, idAt(json, "uid"), idAt(json, "gid")),
   });
 }

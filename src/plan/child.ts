@@ -5,11 +5,12 @@
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
-import { namesInside } from "./namespaces.ts";
+import type { Identity } from "../spec/ids.ts";
+import { becomeInit, becomeRoot, withHome } from "./ids.ts";
 import { enterInside } from "./inside.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
-import { hasOwnNetwork } from "./namespaces.ts";
+import { hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
 import { freshStart, initEnvironment } from "./process.ts";
@@ -26,6 +27,10 @@ export interface ChildPlace {
   readonly rootPath: Bytes;
   /** descriptors to close one by one where the kernel lacks close_range */
   readonly inherited: readonly number[];
+  /** init's ids and the maps; without it they are as always: 0, and one of each */
+  readonly identity?: Identity | null;
+  /** NEWROOT as a tree of mounts that the parent has made ready; without it the child binds the directory */
+  readonly rootTree?: number;
 }
 
 /** The child dies with its parent. Changing ids takes that back, so it is done again after it (prctl(2)). */
@@ -52,33 +57,37 @@ const waitAtGate = (place: ChildPlace, step: string): Op => ({
  */
 export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
   const step = "wait for the parent";
+  const { identity = null } = place;
   const drop: Op = { call: "setgroups", args: [0, 0], step: "drop supplementary groups" };
   return [
     // its own copies of the parent's ends would keep the pipes open after the parent's death
     ...[place.gate[1], place.life].map((fd): Op => ({ call: "close", args: [fd], step })),
     dieWithParent,
-    // in a user namespace setgroups(2) is denied; the parent has dropped its groups where it could
-    ...(spec.user === null ? [drop] : [waitAtGate(place, "wait for the id maps")]),
-    { call: "setresgid", args: [0, 0, 0], step: "become gid 0" },
-    { call: "setresuid", args: [0, 0, 0], step: "become uid 0" },
+    ...(spec.user === null ? [] : [waitAtGate(place, "wait for the id maps")]),
+    // where setgroups(2) is denied the parent has dropped its groups if it could
+    ...(spec.user === null || identity?.maps?.setgroups === "allow" ? [drop] : []),
+    // the file with the offsets is no longer this process's own once its ids have changed
+    ...ownClocks(spec),
+    ...becomeRoot(identity),
     dieWithParent,
   ];
 }
 
-function ownCgroupView(facts: Facts): Op[] {
-  if (!facts.cgroupNamespace) return [];
+function ownCgroupView(spec: Spec, facts: Facts): Op[] {
+  if (!namespacesOf(spec, facts).includes("cgroup")) return [];
   return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
 }
 
 /** The second part, in a program of its own: from the gate to the exec of init. */
 export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
+  const environment = withHome(initEnvironment(spec, facts), place.identity?.init);
   return [
     dieWithParent,
     // until the exec this is still ns: nobody of the container's ids may look into it
     { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
     waitAtGate(place, "wait for the parent"),
-    ...ownCgroupView(facts),
-    ...bindRoot(spec, facts, place.rootPath),
+    ...ownCgroupView(spec, facts),
+    ...bindRoot(spec, facts, place.rootPath, place.rootTree),
     ...pivotRoot(facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
@@ -89,9 +98,11 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     { call: "close", args: [place.gate[0]], step: "close the gate" },
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
     ...freshStart(facts, place.inherited),
+    // with uid 0 go the capabilities: nothing behind this can need one
+    ...(place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent]),
     {
       call: "execve",
-      args: [spec.init, { strings: [spec.init, ...spec.args] }, { strings: initEnvironment(spec, facts) }],
+      args: [spec.init, { strings: [spec.init, ...spec.args] }, { strings: environment }],
       step: "execute init",
     },
   ];

@@ -53,6 +53,7 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   ioctl: [null, choice({ SIOCSIFFLAGS: k.SIOCSIFFLAGS })],
   prlimit64: [null, choice({ RLIMIT_NOFILE: k.RLIMIT_NOFILE }), null, "pointer"],
   setgroups: [null, "pointer"],
+  setns: [null, k.CLONE],
 };
 
 function showNumber(value: number, shape: Shape | null | undefined): string {

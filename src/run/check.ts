@@ -1,6 +1,8 @@
 /**
  * Everything that can be known to fail before a process is started. Each problem is one NsError with what to do about it.
  */
+import { hasNamespace } from "../host/facts.ts";
+import { openNetwork } from "../host/netns.ts";
 import { inspectProgram, type Problem } from "../host/program.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
@@ -50,6 +52,7 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
   }
   const problem = userNamespaceProblem(facts);
   if (problem !== null) throw problem;
+  if (!("uid" in spec.user)) return; // host/identity.ts finds those, and checks them
   const foreign = (name: string, id: number, own: number, allowed: boolean): void => {
     if (allowed || id === own) return;
     throw new NsError(`${name} ${id} is not yours: an ordinary user can only give the container ${own}`, {
@@ -60,8 +63,36 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
   foreign("GID", spec.user.gid, facts.gid, facts.capabilities.setGid);
 }
 
-/** What was asked for and this kernel cannot do. */
-function checkKernel(spec: Spec, { kernel }: Facts): void {
+function checkIdmapRoot({ kernel, capabilities }: Facts): void {
+  if (!kernel.mountSetattr) throw new NsError("--idmap-root needs Linux 5.12 or newer");
+  if (!capabilities.sysAdmin)
+    throw new NsError("only root may shift a root's ids (--idmap-root)", {
+      note: "as an ordinary user, chown the root's files within a user namespace: unshare --map-auto --map-root-user",
+    });
+}
+
+function checkJoinNet(network: Bytes, { capabilities }: Facts): void {
+  close(openNetwork(network));
+  if (!capabilities.sysAdmin)
+    throw new NsError("only root may join a network namespace (--join-net)", {
+      note: "as an ordinary user run ns inside the user namespace that it belongs to: nsenter -t PID -U -n ns …",
+    });
+}
+
+/** Before, an exec did not enter the time namespace, and the container would have had the host's clocks. */
+function checkTime(): void {
+  if (!hasNamespace("time")) throw new NsError("this kernel has no time namespaces (--time)");
+  const [major, minor] = readSwitch("/proc/sys/kernel/osrelease").split(/[.-]/).map(Number);
+  if (major! < 6 || (major === 6 && minor! < 1)) throw new NsError("--time needs Linux 6.1 or newer");
+}
+
+/** What was asked for and this kernel or this caller cannot do. */
+function checkKernel(spec: Spec, facts: Facts): void {
+  const { kernel } = facts;
+  const { joinNet, time } = spec.namespaces;
+  if (spec.ids.idmapRoot) checkIdmapRoot(facts);
+  if (joinNet !== null) checkJoinNet(joinNet, facts);
+  if (time !== null) checkTime();
   if (spec.rootfs.readOnly && !kernel.mountSetattr)
     throw new NsError("--read-only needs Linux 5.12 or newer");
 }

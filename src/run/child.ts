@@ -34,6 +34,8 @@ export interface Pipes {
   readonly gate: number;
   /** on which it tells of a failure; the child's end is closed */
   readonly report: readonly [number, number];
+  /** other descriptors that its program is to have */
+  readonly kept?: readonly number[];
 }
 
 /**
@@ -43,13 +45,13 @@ export interface Pipes {
 export function startChild(
   { enter, close: closing, main }: Plans,
   flags: number,
-  { gate, report }: Pipes,
+  { gate, report, kept = [] }: Pipes,
   sync: boolean,
 ): Child | number {
   const draft = draftProgram(sizeOf(main));
   const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
   const program = writeProgram(draft, planned.address);
-  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1]])];
+  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1], ...kept])];
   const first = [...enter, ...leave];
   const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
   const entered = program < 0 || !sync ? null : makePipe("from the child");

@@ -41,7 +41,18 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EPERM"],
     "this is a user namespace in which groups cannot be dropped: use -u PRE NEWROOT INIT 0 0",
   ],
-  [/^become uid 0/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
+  [
+    /^make the time namespace/,
+    ["EPERM", "ENOSPC"],
+    "a limit in /proc/sys/user is reached, or ns is confined here",
+  ],
+  [
+    /^set the clocks' offsets/,
+    ["ERANGE", "EINVAL"],
+    "a clock would show less than 0, or more than the kernel can count",
+  ],
+  [/^give init its groups/, ["EPERM"], "this is a user namespace in which groups cannot be set"],
+  [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
 ];
@@ -81,6 +92,12 @@ export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
   });
 }
 
+function whoIs({ user, ids }: Spec): string {
+  if (ids.as !== null) return `user ${show(ids.as.user)}`;
+  if (user === null || !("uid" in user)) return "with the ids that are mapped the container";
+  return `as uid ${user.uid} and gid ${user.gid} the container`;
+}
+
 /** An op of the child failed. */
 export function childError(spec: Spec, op: Op, errno: number, root: number): NsError {
   if (op.call !== "execve")
@@ -93,8 +110,8 @@ export function childError(spec: Spec, op: Op, errno: number, root: number): NsE
     errno,
     status: missing ? EXIT.notFound : EXIT.cannotExecute,
     note:
-      errnoName(errno) === "EACCES" && spec.user !== null
-        ? `as uid ${spec.user.uid} and gid ${spec.user.gid} the container may not read or enter something on the way to it`
+      errnoName(errno) === "EACCES" && (spec.user !== null || spec.ids.as !== null)
+        ? `${whoIs(spec)} may not read or enter something on the way to it`
         : undefined,
   });
 }

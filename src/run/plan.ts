@@ -1,17 +1,21 @@
 /** The whole plan of a run as text, one system call a line, without running it: `--dry-run`. */
+import { networkFile } from "../host/netns.ts";
 import { memorySettings } from "../host/cgroup/controllers/memory.ts";
 import { memoryLocation } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
-import { idMaps } from "../host/idmap.ts";
+import { findIdentity } from "../host/identity.ts";
+import { idMaps, type MapStep } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { closeDescriptors } from "../plan/process.ts";
 import { prePlan } from "../plan/pre.ts";
 import { showChild, showClone, showOp } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
+import type { Identity } from "../spec/ids.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
-import { CLONE } from "../sys/constants.ts";
+import { CLONE, O } from "../sys/constants.ts";
+import { close, open } from "../sys/file.ts";
 
 export interface PlanLine {
   /** who makes the call */
@@ -23,6 +27,8 @@ export interface PlanLine {
 const PIDFD = 7;
 const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited: [] } as const;
 
+const ROOT_TREE = 9;
+
 const OPEN_GATE = 'write(gate, "g", 1)';
 
 const cgroupPath = (spec: Spec): string | null => {
@@ -32,14 +38,52 @@ const cgroupPath = (spec: Spec): string | null => {
 
 const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
 
+/** The ids of the run, for which files of the root may have to be read. */
+function identityOf(spec: Spec, facts: Facts): Identity | null {
+  const root = open(spec.root, O.O_PATH | O.O_DIRECTORY);
+  try {
+    return findIdentity(spec, facts, root);
+  } finally {
+    if (root >= 0) close(root);
+  }
+}
+
+/** What is done so that the child is in this network namespace, or has this root. */
+function aroundClone({ namespaces, ids }: Spec, clone: string): string[] {
+  const { joinNet } = namespaces;
+  const tree = [
+    `clone(CLONE_VM|CLONE_NEWUSER|SIGCHLD) = HOLDER, with the same maps`,
+    `open("/proc/HOLDER/ns/user") = userns`,
+    `${ROOT_TREE} = open_tree(root, "", OPEN_TREE_CLONE|AT_RECURSIVE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)`,
+    `mount_setattr(${ROOT_TREE}, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_IDMAP, userns_fd=userns}, 32)`,
+    "kill(HOLDER, SIGKILL)",
+  ];
+  return [
+    ...(ids.idmapRoot ? tree : []),
+    ...(joinNet === null
+      ? []
+      : [`open(${quote(networkFile(joinNet))}) = network`, "setns(network, CLONE_NEWNET)"]),
+    clone,
+    ...(joinNet === null ? [] : ["setns(own network, CLONE_NEWNET)"]),
+    'chdir("/")',
+  ];
+}
+
+const showMap = (step: MapStep): string =>
+  "path" in step
+    ? write(step.path, step.content)
+    : `execve(${[step.program, ...step.args].map(quote).join(", ")})`;
+
 /** What `start()` would do for this spec on a host with these facts. Starts nothing and changes nothing. */
 export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const lines: PlanLine[] = [];
   const add = (who: PlanLine["who"], calls: readonly string[]): void => {
     for (const call of calls) lines.push({ who, call });
   };
-  const enter = [...enterPlan(spec, PLACE), ...closeDescriptors(facts, [])];
-  const ops = childPlan(spec, facts, PLACE);
+  const identity = identityOf(spec, facts);
+  const place = { ...PLACE, identity, ...(spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {}) };
+  const enter = [...enterPlan(spec, place), ...closeDescriptors(facts, [])];
+  const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
   const cgroup = cgroupPath(spec);
 
@@ -53,7 +97,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     );
   }
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
-  add("ns", [`${showClone(cloneFlags(spec, facts))} = PID`, 'chdir("/")']);
+  add("ns", aroundClone(spec, `${showClone(cloneFlags(spec, facts))} = PID`));
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
   add(
@@ -61,8 +105,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     [...end, ...(cgroup === null ? [] : endCgroup({ run: cgroup, parent: null, left: null }))].map(showOp),
   );
   if (spec.user !== null) {
-    const maps = idMaps("PID", spec.user.uid, spec.user.gid);
-    add("ns", [...maps.map((map) => write(map.path, map.content)), OPEN_GATE]);
+    add("ns", [...idMaps("PID", spec.user, identity, facts).map(showMap), OPEN_GATE]);
   }
   add("init", showChild(enter, ops.slice(0, gate)));
   if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);

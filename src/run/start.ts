@@ -1,7 +1,8 @@
 /** One container from its start to its end. `start()` reads as the sequence of events. */
 import { type Cgroup, createCgroup, endOf, joinCgroup } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
-import { idMaps, writeIdMaps } from "../host/idmap.ts";
+import { findIdentity } from "../host/identity.ts";
+import { insideNetwork } from "../host/netns.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
 import { closeDescriptors } from "../plan/process.ts";
@@ -17,6 +18,7 @@ import { check } from "./check.ts";
 import { type Child, startChild } from "./child.ts";
 import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
+import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
@@ -69,6 +71,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
   try {
+    const identity = findIdentity(spec, facts, root);
     if (spec.limits.memory !== null) {
       const { memory } = spec.limits;
       const made = createCgroup(memory, facts);
@@ -80,12 +83,16 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const path = workingDirectory();
     const inherited = inheritedDescriptors(facts);
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
+    const ids = { spec, facts, identity, inherited, listener };
+    const rootTree = idmappedRoot(ids, root);
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
     const place = {
       ...{ gate, inherited, life: life[1], report: report[1] },
       rootPath: typeof path === "string" ? path : spec.root,
+      ...(identity === null ? {} : { identity }),
+      ...(rootTree === undefined ? {} : { rootTree }),
     };
     const plans = {
       enter: enterPlan(spec, place),
@@ -93,8 +100,11 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       main: childPlan(spec, facts, place),
     };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const pipes = { gate: gate[0], report };
-    const started = startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null);
+    const pipes = { gate: gate[0], report, kept: rootTree === undefined ? [] : [rootTree] };
+    const started = insideNetwork(spec.namespaces.joinNet, () =>
+      startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null),
+    );
+    if (rootTree !== undefined) close(rootTree);
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
@@ -110,9 +120,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
 
     say(() => `child: process ${started.pid}`);
     if (spec.user !== null) {
-      const maps = idMaps(child.pid, spec.user.uid, spec.user.gid);
-      for (const { path: file, content } of maps) say(() => `map: write '${content}' to ${file}`);
-      writeIdMaps(maps);
+      giveMaps(ids, child.pid, progress);
       write(gate[1], "g");
     }
     if (cgroup !== null) {

@@ -3,6 +3,7 @@
  * host/facts.ts the other; plan/ makes system calls out of the two. Each concern has a file of its own beside this one.
  */
 import type { Bytes } from "../sys/bytes.ts";
+import { defaultIds, type Ids, type User } from "./ids.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import type { Mount } from "./mounts.ts";
 import { defaultNamespaces, type Namespaces } from "./namespaces.ts";
@@ -25,8 +26,9 @@ export interface Spec {
   readonly rootfs: Rootfs;
   /** what is mounted in it, in this order */
   readonly mounts: readonly Mount[];
-  /** the ids outside that 0 inside stands for; null: no user namespace */
-  readonly user: { readonly uid: number; readonly gid: number } | null;
+  /** the user namespace's ids; null: no user namespace */
+  readonly user: User | null;
+  readonly ids: Ids;
   readonly namespaces: Namespaces;
   readonly network: Network;
   readonly limits: Limits;
@@ -43,13 +45,14 @@ export const defaultSpec = (): Spec => ({
   rootfs: defaultRootfs(),
   mounts: [],
   user: null,
+  ids: defaultIds(),
   namespaces: defaultNamespaces(),
   network: defaultNetwork(),
   limits: defaultLimits(),
   process: defaultProcess(),
 });
 
-export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "user"] as const;
+export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "time", "user"] as const;
 export type Namespace = (typeof NAMESPACES)[number];
 
 /** A resource limit (getrlimit(2)); -1 stands for none. */

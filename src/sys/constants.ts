@@ -10,6 +10,7 @@ export const AT_EMPTY_PATH = 0x1000;
 export const AT_REMOVEDIR = 0x200;
 
 export const CLONE = {
+  CLONE_NEWTIME: 0x80,
   CLONE_VM: 0x100,
   CLONE_PIDFD: 0x1000,
   CLONE_NEWNS: 0x20000,
@@ -39,6 +40,7 @@ export const MOUNT_ATTR = {
   MOUNT_ATTR_NOSUID: 2,
   MOUNT_ATTR_NODEV: 4,
   MOUNT_ATTR_NOEXEC: 8,
+  MOUNT_ATTR_IDMAP: 0x100000,
 } as const;
 export const OPEN_TREE = {
   OPEN_TREE_CLONE: 1,
@@ -62,12 +64,16 @@ export const O = {
   O_PATH: 0x200000,
 } as const;
 
-export const F = { F_SETFD: 2 } as const;
+export const F = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030 } as const;
 export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
-export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15 } as const;
+export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15, PR_CAP_AMBIENT: 47 } as const;
+export const PR_CAP_AMBIENT_RAISE = 2;
+/** CAP_CHECKPOINT_RESTORE (capabilities(7)) */
+export const LAST_CAPABILITY = 40;
+export const NS_GET_NSTYPE = 0xb703;
 export const MFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
 export const RLIMIT_NOFILE = 7;
 export const AF_INET = 2;

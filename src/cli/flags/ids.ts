@@ -1,5 +1,14 @@
 /** Options about whose ids the container's are. */
-import type { Flag } from "./flag.ts";
+import { usageError } from "../../spec/error.ts";
+import { type IdMaps, parseAs, parseIdRange } from "../../spec/ids.ts";
+import { show } from "../../sys/bytes.ts";
+import type { Draft, Flag } from "./flag.ts";
+
+/** The maps that the options have made so far. */
+function mapsOf({ spec }: Draft): IdMaps {
+  const { user } = spec;
+  return user !== null && "uids" in user ? user : { uids: [], gids: [] };
+}
 
 export const idFlags: readonly Flag[] = [
   {
@@ -9,6 +18,57 @@ export const idFlags: readonly Flag[] = [
     help: "a user namespace: root inside is UID and GID outside",
     apply: (draft) => {
       draft.user = true;
+    },
+  },
+  {
+    name: "map",
+    kind: "value",
+    hint: "auto|keep",
+    help: "a user namespace: with auto, root inside is the caller, and /etc/subuid and /etc/subgid give the rest (root: give all); with keep, the caller is himself inside, and so is init",
+    excludes: ["map-uid", "map-gid"],
+    apply: ({ spec }, value, option) => {
+      if (value !== "auto" && value !== "keep")
+        throw usageError(`${option}: '${show(value)}' is neither auto nor keep`);
+      spec.user = { map: value as "auto" | "keep" };
+    },
+  },
+  {
+    name: "map-uid",
+    kind: "list",
+    hint: "IN:OUT:COUNT",
+    help: "a user namespace in which COUNT uids from IN on are those from OUT on outside; --map-gid is the same if it is not given",
+    apply: (draft, value, option) => {
+      const { uids, gids } = mapsOf(draft);
+      draft.spec.user = { uids: [...uids, parseIdRange(value, option, uids)], gids: [...gids] };
+    },
+  },
+  {
+    name: "map-gid",
+    kind: "list",
+    hint: "IN:OUT:COUNT",
+    help: "the same for gids; --map-uid is the same if it is not given",
+    apply: (draft, value, option) => {
+      const { uids, gids } = mapsOf(draft);
+      draft.spec.user = { uids: [...uids], gids: [...gids, parseIdRange(value, option, gids)] };
+    },
+  },
+  {
+    name: "idmap-root",
+    kind: "switch",
+    help: "files of NEWROOT belong inside to the ids that they have on the disk, by an idmapped mount",
+    needs: ["user", "map", "map-uid", "map-gid"],
+    apply: ({ spec }) => {
+      spec.ids.idmapRoot = true;
+    },
+  },
+  {
+    name: "as",
+    kind: "value",
+    hint: "USER[:GROUP[,GROUP...]]",
+    help: "INIT's user and groups inside, as numbers or as names in NEWROOT's /etc/passwd and /etc/group",
+    apply: ({ spec }, value, option) => {
+      const { user, group, groups } = parseAs(value, option);
+      spec.ids.as = { user, group, groups: [...groups] };
     },
   },
 ];

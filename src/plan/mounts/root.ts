@@ -1,7 +1,16 @@
 /** The new root: bind it, pivot into it, and later let go of the old one. */
 import type { Facts, Spec } from "../../spec/spec.ts";
 import type { Bytes } from "../../sys/bytes.ts";
-import { AT_EMPTY_PATH, AT_FDCWD, MOUNT_ATTR, MNT, MOVE_MOUNT, MS, OPEN_TREE } from "../../sys/constants.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  F,
+  MOUNT_ATTR,
+  MNT,
+  MOVE_MOUNT,
+  MS,
+  OPEN_TREE,
+} from "../../sys/constants.ts";
 import { type Op, type Slot, slot } from "../op.ts";
 
 /**
@@ -9,8 +18,9 @@ import { type Op, type Slot, slot } from "../op.ts";
  * namespace, and enters the bind. No path is looked up: NEWROOT is the directory that was checked, whatever its name
  * has come to mean since.
  * @param path where NEWROOT is, for kernels that cannot mount onto descriptors
+ * @param tree descriptor of NEWROOT as a detached tree, if the parent has made one
  */
-export function bindRoot(spec: Spec, facts: Facts, path: Bytes): Op[] {
+export function bindRoot(spec: Spec, facts: Facts, path: Bytes, tree?: number): Op[] {
   const step = "bind the root";
   const isolate: Op = {
     call: "mount",
@@ -26,12 +36,14 @@ export function bindRoot(spec: Spec, facts: Facts, path: Bytes): Op[] {
   const { OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
   return [
     isolate,
-    {
-      call: "open_tree",
-      args: [AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC],
-      step,
-      save: "root",
-    },
+    tree === undefined
+      ? {
+          call: "open_tree",
+          args: [AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC],
+          step,
+          save: "root",
+        }
+      : { call: "fcntl", args: [tree, F.F_DUPFD_CLOEXEC, 0], step, save: "root" },
     ...(spec.rootfs.readOnly ? [readOnlyTree("root", "make the root read-only")] : []),
     {
       call: "move_mount",
