@@ -7,4 +7,33 @@ export const idExamples: Examples = {
     command: "ns -u - ROOT /usr/bin/id UID GID -- -u",
     prints: "0",
   },
+  map: {
+    text: "Inside you are who you are, without any privilege. (With `auto` you would be root inside, with all ids that the administrator has granted you.)",
+    command: 'ns --map=keep - ROOT /bin/sh -- -c \'test "$(id -u)" = "$0" && echo still myself\' "$(id -u)"',
+    prints: "still myself",
+  },
+  "map-uid": {
+    text: "Root inside is yourself outside, as with `-u`. Root could map more: `--map-uid 0:100000:65536`.",
+    command: 'ns --map-uid "0:$(id -u):1" --map-gid "0:$(id -g):1" - ROOT /usr/bin/id -- -u',
+    prints: "0",
+  },
+  "map-gid": {
+    text: "Other gids than uids.",
+    command:
+      "ns --map-uid 0:100000:1000 --map-gid 0:200000:1000 - ROOT /bin/cat -- /proc/self/gid_map | tr -s ' '",
+    prints: " 0 200000 1000",
+    root: true,
+  },
+  "idmap-root": {
+    text: "Root's files are root's inside, though root inside is uid 100000 outside.",
+    command: "ns --idmap-root --map-uid 0:100000:65536 - ROOT /bin/stat -- -c %U /etc/passwd",
+    prints: "root",
+    root: true,
+  },
+  as: {
+    text: "Init is not root but a user that the root knows. HOME is his.",
+    command: "ns --as nobody - ROOT /usr/bin/id -- -un",
+    prints: "nobody",
+    root: true,
+  },
 };

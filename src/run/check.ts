@@ -67,16 +67,13 @@ function checkIdmapRoot({ kernel, capabilities }: Facts): void {
   if (!kernel.mountSetattr) throw new NsError("--idmap-root needs Linux 5.12 or newer");
   if (!capabilities.sysAdmin)
     throw new NsError("only root may shift a root's ids (--idmap-root)", {
-      note: "as an ordinary user, chown the root's files within a user namespace: unshare --map-auto --map-root-user",
+      note: "as an ordinary user give the files to the ids outside, within a user namespace: unshare --map-auto",
     });
 }
 
 function checkJoinNet(network: Bytes, { capabilities }: Facts): void {
   close(openNetwork(network));
-  if (!capabilities.sysAdmin)
-    throw new NsError("only root may join a network namespace (--join-net)", {
-      note: "as an ordinary user run ns inside the user namespace that it belongs to: nsenter -t PID -U -n ns …",
-    });
+  if (!capabilities.sysAdmin) throw new NsError("only root may join a network namespace (--join-net)");
 }
 
 /** Before, an exec did not enter the time namespace, and the container would have had the host's clocks. */

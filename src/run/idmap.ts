@@ -1,13 +1,15 @@
 /** Gives a new user namespace its id maps, and NEWROOT's files the same. Called by run/start.ts. */
 import { idMaps, type MapStep, writeIdMap } from "../host/idmap.ts";
+import { parseMountinfo } from "../host/status.ts";
 import { encodeTask } from "../plan/encode.ts";
 import { holderPlan, mapperPlan } from "../plan/idmap.ts";
 import { NsError } from "../spec/error.ts";
 import type { Identity } from "../spec/ids.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
 import { AT_EMPTY_PATH, CLONE, MOUNT_ATTR, O, OPEN_TREE, SIGNALS } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, open, readAll } from "../sys/file.ts";
+import { close, open, readAll, readFile } from "../sys/file.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
 import type { Progress } from "./end.ts";
 import type { Listener } from "./listen.ts";
@@ -85,33 +87,45 @@ function withUserNamespace<T>(run: IdRun, use: (fd: number) => T): T {
   }
 }
 
+const mountsBelow = (path: Bytes): Bytes[] => {
+  const text = readFile("/proc/self/mountinfo", 1 << 24);
+  const points = typeof text === "string" ? parseMountinfo(text).map(({ point }) => point) : [];
+  return points.filter((point) => point.startsWith(path === "/" ? "/" : `${path}/`) && point !== path);
+};
+
 /**
  * NEWROOT as a detached tree of mounts in which an id on the disk is the id inside (mount_setattr(2), MOUNT_ATTR_IDMAP).
- * Only real root may make it, and only here: the child has no right to it.
+ * Only real root may make it, and only here: the child has no right to it. What is mounted below NEWROOT would come without
+ * the kernel's lock that keeps a user namespace's root from unmounting it, to see what lies beneath.
+ * @param path where NEWROOT is
  * @returns its descriptor; undefined when it was not asked for
  * @throws NsError when a file system in it cannot do that
  */
-export function idmappedRoot(run: IdRun, root: number): number | undefined {
+export function idmappedRoot(run: IdRun, root: number, path: Bytes): number | undefined {
   if (!run.spec.ids.idmapRoot) return undefined;
-  const { OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
+  const below = mountsBelow(path);
+  if (below.length > 0)
+    throw new NsError(`cannot shift the ids of the root: ${show(below[0]!)} is mounted below it`, {
+      note: "unmount it, or let ns mount it inside",
+    });
+  const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
   return withUserNamespace(run, (namespace) =>
     scratch((memory) => {
       const empty = memory.placeString("");
-      const flags = OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+      const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
       const tree = call("open_tree", root, empty, flags);
       const attributes = memory.reserve(32); // struct mount_attr: set, clear, propagation, user namespace
       memory.clear(attributes, 32);
       memory.putI64(attributes, MOUNT_ATTR.MOUNT_ATTR_IDMAP);
       memory.putI64(attributes + 24, namespace);
-      const result =
-        tree < 0 ? tree : call("mount_setattr", tree, empty, AT_EMPTY_PATH | AT_RECURSIVE, attributes, 32);
+      const result = tree < 0 ? tree : call("mount_setattr", tree, empty, AT_EMPTY_PATH, attributes, 32);
       if (result >= 0) return tree;
       if (tree >= 0) close(tree);
       throw new NsError(`cannot shift the ids of the root: ${errnoText(-result)}`, {
         errno: -result,
         note:
           result === -errnoNumber("EINVAL")
-            ? "a file system in the root cannot be mounted with other ids: ext4, xfs, btrfs and newer kernels' tmpfs can"
+            ? "its file system cannot be mounted with other ids: ext4, xfs, btrfs and newer kernels' tmpfs can"
             : undefined,
       });
     }),

@@ -54,8 +54,8 @@ function aroundClone({ namespaces, ids }: Spec, clone: string): string[] {
   const tree = [
     `clone(CLONE_VM|CLONE_NEWUSER|SIGCHLD) = HOLDER, with the same maps`,
     `open("/proc/HOLDER/ns/user") = userns`,
-    `${ROOT_TREE} = open_tree(root, "", OPEN_TREE_CLONE|AT_RECURSIVE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)`,
-    `mount_setattr(${ROOT_TREE}, "", AT_EMPTY_PATH|AT_RECURSIVE, {attr_set=MOUNT_ATTR_IDMAP, userns_fd=userns}, 32)`,
+    `${ROOT_TREE} = open_tree(root, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)`,
+    `mount_setattr(${ROOT_TREE}, "", AT_EMPTY_PATH, {attr_set=MOUNT_ATTR_IDMAP, userns_fd=userns}, 32)`,
     "kill(HOLDER, SIGKILL)",
   ];
   return [

@@ -84,7 +84,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const inherited = inheritedDescriptors(facts);
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
     const ids = { spec, facts, identity, inherited, listener };
-    const rootTree = idmappedRoot(ids, root);
+    const rootTree = idmappedRoot(ids, root, typeof path === "string" ? path : spec.root);
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");

@@ -4,6 +4,8 @@ import { show } from "../sys/bytes.ts";
 import { usageError } from "./error.ts";
 
 const MAX_ID = 4294967294; // 4294967295 is (uid_t)-1, "no id" (setresuid(2))
+/** COUNT of a map of all ids */
+const ALL = `${MAX_ID + 1}`;
 /** as many lines as the kernel takes (user_namespaces(7)) */
 const MAX_RANGES = 340;
 
@@ -81,11 +83,11 @@ export function parseIdRange(text: Bytes, option: string, earlier: readonly IdRa
   const bad = (why: string) => usageError(`${option}: '${show(text)}' ${why}`);
   const match = /^([^:]*):([^:]*)(?::([^:]*))?$/.exec(text);
   if (match === null) throw bad("is not a map like 0:100000:65536, IN:OUT:COUNT");
-  const id = (digits: string, name: string): number => parseId(digits, `${option}: ${name}`);
+  const id = (digits: string, name: string): number => parseId(show(digits), `${option}: ${name}`);
   const range = {
     inside: id(match[1]!, "IN"),
     outside: id(match[2]!, "OUT"),
-    count: id(match[3] ?? "1", "COUNT"),
+    count: match[3] === ALL ? MAX_ID + 1 : id(match[3] ?? "1", "COUNT"),
   };
   if (range.count === 0) throw bad("maps no id: COUNT is 0");
   if (Math.max(range.inside, range.outside) + range.count - 1 > MAX_ID) throw bad("goes beyond the last id");
