@@ -34,7 +34,7 @@ export const namespaceExamples: Examples = {
   "boottime-offset": {
     text: "Up for a thousand days.",
     command:
-      "ns --time --boottime-offset 86400000 [-u] - ROOT /bin/sh [UID GID] -- -c 'read up idle </proc/uptime; test ${up%.*} -ge 86400000 && echo old'",
+      "ns --time --boottime-offset 86400000 [-u] - ROOT /bin/sh [UID GID] -- -c 'test $(cut -d. -f1 /proc/uptime) -ge 86400000 && echo old'",
     prints: "old",
   },
   "monotonic-offset": {

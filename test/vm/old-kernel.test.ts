@@ -14,6 +14,10 @@ launch killed-init ns /pre/look /box /bin/sh -- -c 'echo ready >/ready; read x <
 kill -9 $(cat $at/pid); finish
 run network ns -n - /box /bin/sh -- -c 'ls /sys /proc/sys/net/ipv4/conf; ip -o -4 addr show lo; ping -c 1 127.0.0.1 >/dev/null && echo up'
 run read-only ns - /box /bin/sh -- -c 'echo 1 >/proc/sys/kernel/sysrq'
+run as ns --as 5:6,7 - /box /bin/sh -- -c 'id -u; id -g; grep Groups /proc/self/status'
+run no-root ns --map-uid 5:1000:10 --as 5:6 - /box /bin/sh -- -c 'id -u; id -g'
+run time ns --time - /box /bin/true
+run idmap ns --idmap-root --map-uid 0:1000:10 - /box /bin/true
 run missing ns - /box /bin/nothing
 run not-executable ns - /box /etc/passwd
 
@@ -75,6 +79,19 @@ describe.skipIf(await vmMissing("ns on an old kernel"))("on Linux 5.10", () => {
   test("SIGTERM reaches init", () => {
     expect(guest.of("terminated")).toMatchObject({ status: 6, err: "" });
     nothingLeft("terminated");
+  });
+  test("--as, and a map without root, need nothing new", () => {
+    expect(guest.of("as")).toMatchObject({ status: 0, out: "5\n6\nGroups:\t7 ", err: "" });
+    expect(guest.of("no-root")).toMatchObject({ status: 0, out: "5\n6", err: "" });
+    nothingLeft("no-root");
+  });
+  test("what it cannot do is refused", () => {
+    expect(guest.of("time")).toMatchObject({ status: 125, err: "ns: --time needs Linux 6.1 or newer" });
+    expect(guest.of("idmap")).toMatchObject({
+      status: 125,
+      err: "ns: --idmap-root needs Linux 5.12 or newer",
+    });
+    nothingLeft("idmap");
   });
   test("an init that is missing or cannot be executed", () => {
     expect(guest.of("missing").status).toBe(127);
