@@ -10,7 +10,7 @@ import { becomeInit, becomeRoot, withHome } from "./ids.ts";
 import { enterInside } from "./inside.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
-import { hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
+import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
 import { freshStart, initEnvironment } from "./process.ts";
@@ -86,6 +86,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     // until the exec this is still ns: nobody of the container's ids may look into it
     { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
     waitAtGate(place, "wait for the parent"),
+    ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
     ...bindRoot(spec, facts, place.rootPath, place.rootTree),
     ...pivotRoot(facts),

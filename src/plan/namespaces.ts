@@ -35,10 +35,7 @@ export function namesInside({ namespaces: { hostname, domainname } }: Spec): Op[
   return ops;
 }
 
-/**
- * A time namespace and its offsets, which can be set only while nobody is in it: the next exec enters it
- * (time_namespaces(7)).
- */
+/** A time namespace and its offsets, which can be set only while nobody is in it (time_namespaces(7)). */
 export function ownClocks({ namespaces: { time } }: Spec): Op[] {
   if (time === null) return [];
   const offsets = `monotonic ${time.monotonic} 0\nboottime ${time.boottime} 0\n`;
@@ -52,6 +49,21 @@ export function ownClocks({ namespaces: { time } }: Spec): Op[] {
       save: "file",
     },
     { call: "write", args: [slot("file"), offsets, offsets.length], step },
+    { call: "close", args: [slot("file")], step },
+  ];
+}
+
+/**
+ * Enters the time namespace. The exec of the child's own program has done so from Linux 6.2 on; this needs a memory of its
+ * own, and the host's /proc.
+ */
+export function enterClocks({ namespaces: { time } }: Spec): Op[] {
+  if (time === null) return [];
+  const step = "enter the time namespace";
+  const file = "/proc/self/ns/time_for_children";
+  return [
+    { call: "openat", args: [AT_FDCWD, file, O.O_RDONLY | O.O_CLOEXEC, 0], step, save: "file" },
+    { call: "setns", args: [slot("file"), CLONE.CLONE_NEWTIME], step },
     { call: "close", args: [slot("file")], step },
   ];
 }

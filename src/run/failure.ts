@@ -47,6 +47,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "a limit in /proc/sys/user is reached, or ns is confined here",
   ],
   [
+    /^enter the time namespace/,
+    ["EUSERS"],
+    "that needs a program in memory, which is forbidden here (vm.memfd_noexec)",
+  ],
+  [
     /^set the clocks' offsets/,
     ["ERANGE", "EINVAL"],
     "a clock would show less than 0, or more than the kernel can count",

@@ -70,6 +70,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
   let child: Child | null = null;
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
+  let rootTree: number | undefined;
   try {
     const identity = findIdentity(spec, facts, root);
     if (spec.limits.memory !== null) {
@@ -84,7 +85,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const inherited = inheritedDescriptors(facts);
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
     const ids = { spec, facts, identity, inherited, listener };
-    const rootTree = idmappedRoot(ids, root, typeof path === "string" ? path : spec.root);
+    rootTree = idmappedRoot(ids, root, typeof path === "string" ? path : spec.root);
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
@@ -105,6 +106,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null),
     );
     if (rootTree !== undefined) close(rootTree);
+    rootTree = undefined;
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
@@ -186,6 +188,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       reapNow(child.pid);
     }
     clearAway({ cgroup, self: facts }, () => watcher?.dismiss(), progress);
+    if (rootTree !== undefined) close(rootTree);
     close(root);
     close(listener.caught);
   }

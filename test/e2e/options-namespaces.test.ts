@@ -85,6 +85,14 @@ describe.each(callers)("%s", (_, unprivileged) => {
     ]);
   });
 
+  test("init itself has them", async () => {
+    const { stdout } = await runCommand(
+      line(unprivileged, ["/bin/cat", "/proc/uptime"], { options: ["--time", "--boottime-offset=86400000"] }),
+      { unprivileged },
+    );
+    expect(Number.parseFloat(stdout)).toBeGreaterThanOrEqual(86400000);
+  });
+
   test("with a map that has no root, a waiting program, and SIGTERM", async () => {
     const options = ["--time", "--boottime-offset=-1", "--map=keep"];
     const words = [

@@ -11,9 +11,9 @@ mkdir $limit && chown 1000 $limit $limit/cgroup.procs $limit/cgroup.subtree_cont
 run maps ns -m 64M --map-uid 0:100000:1000 --as 9:8,7 - /box /bin/sh -- -c 'id -u; id -g; cat /proc/self/cgroup; grep CapEff /proc/self/status'
 run no-root ns -n -m 64M --read-only --map-uid 1000:100000:10 --as 1001:1002 - /box /bin/sh -- -c 'id -u; touch /x || exit 5'
 run keep as_user ns --map=keep - /box /bin/sh -- -c 'id -u; grep CapEff /proc/self/status'
-run keep-delegated as_user in_cgroup $limit ns -m 32M --map=keep - /box /bin/sh -- -c 'id -u; cat /proc/self/cgroup'
+run keep-delegated in_cgroup $limit as_user ns -m 32M --map=keep - /box /bin/sh -- -c 'id -u; cat /proc/self/cgroup'
 run one as_user ns --map-uid 7:1000:1 --as 7:7 --time --boottime-offset 86400000 - /box /bin/sh -- -c 'id -u; cat /proc/self/timens_offsets; cut -d. -f1 /proc/uptime'
-run time ns --time --boottime-offset 86400000 - /box /bin/cat /proc/uptime -- /proc/uptime
+run time ns --time --boottime-offset 86400000 - /box /bin/cat -- /proc/uptime
 
 touch /box/five; chown 5:6 /box/five
 run shifted ns -m 64M --idmap-root --map-uid 0:100000:1000 - /box /bin/sh -- -c 'stat -c "%u %g" /five /bin; touch /new'
