@@ -1,183 +1,164 @@
 /**
- * How fast ns is beside chroot, unshare, bwrap, runc and systemd-nspawn, on the same busybox root and, where they can, in
- * the same namespaces. `bun run scripts/bench.ts [RUNS]`, as root, on a quiet machine; needs hyperfine. Each command of a
- * level is run in turn, round after round, so that a drift of the machine's speed meets all of them; what counts is the
- * ratio of medians. Writes docs/performance.md.
+ * How fast and how light ns is beside its peers: `bun run scripts/bench.ts`, as root, on a quiet machine, writes
+ * docs/performance.{md,svg,json}. `--short` takes less than half a minute, writes nothing and prints each ratio beside the
+ * recorded one. `--rounds N` says how often each command is run. Needs a C compiler and the release build.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
 import { join } from "node:path";
-import { table } from "./bench-table.ts";
+import { parseArgs } from "node:util";
+import { chart } from "./bench/chart.ts";
+import { type Level, LEVELS } from "./bench/levels.ts";
+import { measure, median, whyNot } from "./bench/measure.ts";
+import { findMemoryPlace } from "./bench/memory-place.ts";
+import { putMeasured } from "./bench/page.ts";
+import { type Peer, peers } from "./bench/peers.ts";
+import { INIT, makePlace, type Place, removePlace } from "./bench/place.ts";
+import { compare, type LevelResult, type Results, ratiosOf, rowsOf } from "./bench/results.ts";
+import { tables } from "./bench/table.ts";
+import { WAITING_INIT, waitingMemory } from "./bench/waiting.ts";
 
-const project = join(import.meta.dir, "..");
-const rounds = Number(process.argv[2] ?? 12);
-const folder = mkdtempSync(join(tmpdir(), "ns-bench-"));
-const root = join(folder, "root");
-const has = (name: string): boolean => Bun.which(name) !== null;
-if (!has("hyperfine")) throw new Error("hyperfine is missing (Debian: apt-get install hyperfine)");
-if (process.getuid?.() !== 0) throw new Error("the bench needs root");
+const docs = join(import.meta.dir, "../docs");
+const STARTS = 40;
+const BARE = LEVELS[0]!;
 
-export interface Level {
-  readonly name: string;
-  readonly commands: Record<string, string>;
+/** Where a peer's executable is; the project's own are in the place. */
+const programOf = (peer: Peer): string | null =>
+  peer.name === "ns" || peer.name === "C reference" ? peer.name : Bun.which(peer.name);
+
+function measureLevel(level: Level, all: readonly Peer[], place: Place, rounds: number): LevelResult {
+  const commands: Record<string, string[]> = {};
+  const apart: { peer: Peer; words: string[] }[] = [];
+  const leftOut: { name: string; why: string }[] = [];
+  for (const peer of all) {
+    const program = programOf(peer);
+    const words = peer.command(program ?? peer.name, level, place, [INIT]);
+    if (words === null) continue;
+    const why = program === null ? "it is not on this machine" : whyNot(words, peer.within);
+    if (why !== null) leftOut.push({ name: peer.name, why });
+    else if (peer.within === undefined) commands[peer.name] = words;
+    else apart.push({ peer, words });
+  }
+  if (commands.ns === undefined) throw new Error(`ns does not run: ${leftOut[0]?.why}`);
+  const rows = rowsOf(measure(place, commands, rounds));
+  for (const { peer, words } of apart) {
+    const pair = { ns: commands.ns, [peer.name]: words };
+    rows.push(...rowsOf(measure(place, pair, rounds, peer.within)).slice(1));
+  }
+  return { name: level.name, rows, leftOut };
 }
 
-Bun.spawnSync(["sh", join(project, "scripts/mk-test-root.sh"), root]);
-copyFileSync(join(project, "build/linux-x64-rel/ns"), join(folder, "ns"));
-Bun.spawnSync(["chmod", "755", folder, join(folder, "ns")]);
-const ns = join(folder, "ns");
+/** `ns --version` beside a program that does nothing. */
+function measureNothing(place: Place, rounds: number): LevelResult {
+  const commands = { "ns --version": [place.ns, "--version"], "an empty Bun program": [place.empty] };
+  return { name: "no container at all", rows: rowsOf(measure(place, commands, rounds)), leftOut: [] };
+}
 
-/** An OCI bundle for runc with ns's namespaces and nothing else. */
-function bundle(): string {
-  const path = join(folder, "bundle");
-  mkdirSync(path, { recursive: true });
-  const namespaces = ["pid", "ipc", "uts", "mount", "cgroup"].map((type) => ({ type }));
-  const process_ = { user: { uid: 0, gid: 0 }, args: ["/bin/true"], env: ["PATH=/bin"], cwd: "/" };
-  const mounts = [{ destination: "/proc", type: "proc", source: "proc" }];
-  writeFileSync(
-    join(path, "config.json"),
-    JSON.stringify({
-      ociVersion: "1.0.2",
-      process: process_,
-      root: { path: root },
-      mounts,
-      linux: { namespaces },
-    }),
+/** Starts a second of a loop in a shell, one after the other. */
+function measureRate(all: readonly Peer[], place: Place, rounds: number): Record<string, number> {
+  const commands: Record<string, string[]> = {};
+  for (const peer of all) {
+    const program = programOf(peer);
+    const words = program === null || peer.slow ? null : peer.command(program, BARE, place, [INIT]);
+    if (words === null || peer.within !== undefined || whyNot(words) !== null) continue;
+    const loop = `i=0; while [ $i -lt ${STARTS} ]; do "$@" >/dev/null; i=$((i+1)); done`;
+    commands[peer.name] = ["/bin/sh", "-c", loop, "sh", ...words];
+  }
+  const times = Object.entries(measure(place, commands, rounds));
+  return Object.fromEntries(times.map(([name, { end }]) => [name, (STARTS * 1000) / median(end)]));
+}
+
+/** The library's starts a second, by scripts/bench-many.ts. */
+async function measureLibrary(): Promise<Record<string, number>> {
+  const path = join(import.meta.dir, "bench-many.ts");
+  if (!existsSync(path)) return {};
+  const { measureMany } = await import(path);
+  return measureMany() as Promise<Record<string, number>>;
+}
+
+async function measureWaiting(all: readonly Peer[], place: Place): Promise<Record<string, number>> {
+  const waiting: Record<string, number> = {};
+  const look = async (name: string, words: string[] | null): Promise<void> => {
+    const size = words === null ? null : await waitingMemory(words);
+    if (size !== null) waiting[name] = size;
+  };
+  for (const peer of all) {
+    const program = programOf(peer);
+    if (program === null || peer.slow || peer.within !== undefined) continue;
+    await look(peer.name, peer.command(program, BARE, place, WAITING_INIT));
+  }
+  const options = ["-v", "-n", "-m", "64M", "-", place.root];
+  await look(`ns ${options.slice(0, 4).join(" ")}`, [
+    place.ns,
+    ...options,
+    "/bin/sh",
+    "--",
+    ...WAITING_INIT.slice(1),
+  ]);
+  return waiting;
+}
+
+function sizes(all: readonly Peer[], place: Place): Record<string, number> {
+  const paths = all.map((peer) => {
+    const own: Record<string, string> = { ns: place.ns, "C reference": place.reference };
+    return [peer.name, own[peer.name] ?? programOf(peer)] as const;
+  });
+  return Object.fromEntries(
+    paths.flatMap(([name, path]) => (path === null ? [] : [[name, statSync(path).size] as const])),
   );
-  return path;
 }
 
-const levels: Level[] = [
-  {
-    name: "namespaces, pivot_root, proc",
-    commands: {
-      ns: `${ns} - ${root} /bin/true`,
-      bwrap: `bwrap --unshare-pid --unshare-uts --unshare-ipc --unshare-cgroup --bind ${root} / --proc /proc /bin/true`,
-      unshare: `unshare -mpuiCf --mount-proc --root=${root} /bin/true`,
-      runc: `runc run -b ${bundle()} ns-bench-${process.pid}`,
-      "systemd-nspawn": `systemd-nspawn -q --register=no --keep-unit -D ${root} /bin/true`,
-      chroot: `chroot ${root} /bin/true`,
-    },
-  },
-  {
-    name: "with a user namespace",
-    commands: {
-      ns: `${ns} -u - ${root} /bin/true 65534 65534`,
-      bwrap: `bwrap --unshare-user --unshare-pid --unshare-uts --unshare-ipc --unshare-cgroup --bind ${root} / --proc /proc /bin/true`,
-      unshare: `unshare -Urmpuif --mount-proc --root=${root} /bin/true`,
-    },
-  },
-  {
-    name: "with a network namespace",
-    commands: {
-      ns: `${ns} -n - ${root} /bin/true`,
-      bwrap: `bwrap --unshare-net --unshare-pid --unshare-uts --unshare-ipc --unshare-cgroup --bind ${root} / --proc /proc /bin/true`,
-      unshare: `unshare -nmpuiCf --mount-proc --root=${root} /bin/true`,
-    },
-  },
-  { name: "with a memory limit", commands: { ns: `${ns} -m 64M - ${root} /bin/true` } },
-  { name: "no container at all", commands: { "ns --version": `${ns} --version` } },
-];
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
-/** Milliseconds of every command, measured in turn. A command that fails is left out, and named. */
-function measure(commands: Record<string, string>): Record<string, number> {
-  const times: Record<string, number[]> = {};
-  const failed = new Set<string>();
-  for (let round = 0; round < rounds; round++) {
-    for (const [name, command] of Object.entries(commands)) {
-      if (failed.has(name) || !has(command.split(" ")[0]!)) continue;
-      const out = join(folder, "times.json");
-      const options = [
-        "-N",
-        "--style",
-        "none",
-        "-w",
-        round === 0 ? "3" : "1",
-        "-r",
-        "5",
-        "--export-json",
-        out,
-      ];
-      const ran = Bun.spawnSync(["hyperfine", ...options, command], { stdin: "ignore", stderr: "pipe" });
-      if (ran.exitCode !== 0) {
-        failed.add(name);
-        console.error(`left out: ${name}: ${ran.stderr.toString().trim().split("\n").at(-1)}`);
-        continue;
-      }
-      const [result] = JSON.parse(readFileSync(out, "utf8")).results as { times: number[] }[];
-      times[name] = [...(times[name] ?? []), ...result!.times.map((seconds) => seconds * 1000)];
-    }
+async function measureAll(all: readonly Peer[], place: Place, rounds: number): Promise<Results> {
+  const levels: LevelResult[] = [];
+  for (const level of LEVELS) {
+    console.error(`bench: ${level.name}`);
+    levels.push(measureLevel(level, all, place, rounds));
   }
-  return Object.fromEntries(Object.entries(times).map(([name, list]) => [name, median(list)]));
-}
-
-/** Kilobytes that a waiting run takes: PSS of all its processes but the payload itself. */
-async function waiting(command: string[]): Promise<number> {
-  const child = Bun.spawn(command, { stdin: "pipe", stdout: "pipe", stderr: "ignore" });
-  await child.stdout.getReader().read(); // the payload says that it runs
-  const family = (pid: number): number[] => {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-    return [pid, ...(children === "" ? [] : children.split(" ").flatMap((name) => family(Number(name))))];
+  levels.push(measureNothing(place, rounds));
+  console.error("bench: starts a second, memory, size");
+  return {
+    machine: `${cpus().length} processors, Linux ${release()}`,
+    rounds,
+    levels,
+    rate: { ...measureRate(all, place, Math.ceil(rounds / 8)), ...(await measureLibrary()) },
+    waiting: await measureWaiting(all, place),
+    size: sizes(all, place),
   };
-  const pss = (pid: number): number =>
-    Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-  const payload = (pid: number): boolean =>
-    readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/bin/cat\0");
-  // ns becomes what waits within a moment; the smallest of many looks is what it stays at
-  let least = Number.POSITIVE_INFINITY;
-  for (const end = performance.now() + 300; performance.now() < end; ) {
-    try {
-      least = Math.min(
-        least,
-        family(child.pid)
-          .filter((pid) => !payload(pid))
-          .reduce((sum, pid) => sum + pss(pid), 0),
-      );
-    } catch {
-      // a process has gone between two looks
-    }
-  }
-  child.stdin.end();
-  await child.exited;
-  return least;
 }
 
-const say = ["/bin/sh", "-c", "echo ready; exec /bin/cat"];
-const inBwrap = [
-  "bwrap",
-  "--unshare-pid",
-  "--unshare-uts",
-  "--unshare-ipc",
-  "--bind",
-  root,
-  "/",
-  "--proc",
-  "/proc",
-];
+function writeDocs(results: Results): void {
+  const page = join(docs, "performance.md");
+  const measured = `${results.rounds} rounds on ${results.machine}.\n\n![](performance.svg)\n\n${tables(results)}`;
+  writeFileSync(page, putMeasured(readFileSync(page, "utf8"), measured));
+  writeFileSync(join(docs, "performance.svg"), chart(results.levels));
+  const record = { ratios: ratiosOf(results.levels), ...results };
+  writeFileSync(join(docs, "performance.json"), `${JSON.stringify(record, null, 2)}\n`);
+  console.log(`bench: wrote docs/performance.md, .svg and .json`);
+}
+
+function runShort(all: readonly Peer[], place: Place, rounds: number): void {
+  const quick = all.filter((peer) => !peer.slow);
+  const levels = LEVELS.map((level) => measureLevel(level, quick, place, rounds));
+  levels.push(measureNothing(place, rounds));
+  const path = join(docs, "performance.json");
+  const recorded = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")).ratios : {};
+  for (const { name, leftOut } of levels)
+    for (const peer of leftOut) console.log(`bench: ${name}: without ${peer.name}: ${peer.why}`);
+  for (const line of compare(ratiosOf(levels), recorded)) console.log(line);
+}
+
+const { values } = parseArgs({
+  options: { short: { type: "boolean", default: false }, rounds: { type: "string" } },
+  strict: true,
+});
+const rounds = Number(values.rounds ?? (values.short ? 15 : 60));
+if (!Number.isInteger(rounds) || rounds < 1) throw new Error("--rounds takes a whole number from 1");
+if (process.getuid?.() !== 0) throw new Error("the benchmark needs root");
+const place = await makePlace();
 try {
-  const results = levels.map(({ name, commands }) => ({ name, medians: measure(commands) }));
-  const memory: Record<string, number> = {
-    ns: await waiting([ns, "-", root, say[0]!, "--", ...say.slice(1)]),
-    "ns -v -n -m 64M": await waiting([
-      ns,
-      "-v",
-      "-n",
-      "-m",
-      "64M",
-      "-",
-      root,
-      say[0]!,
-      "--",
-      ...say.slice(1),
-    ]),
-  };
-  if (has("bwrap")) memory.bwrap = await waiting([...inBwrap, ...say]);
-  const text = table(results, memory, rounds * 5);
-  mkdirSync(join(project, "docs"), { recursive: true });
-  writeFileSync(join(project, "docs/performance.md"), text);
-  console.log(text);
+  const all = peers(findMemoryPlace());
+  if (values.short) runShort(all, place, rounds);
+  else writeDocs(await measureAll(all, place, rounds));
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  removePlace(place);
 }
