@@ -6,7 +6,7 @@ import { CLOSE_RANGE, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { access, fileSystemOf, readFile } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
-import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
+import { bitsOf, hasBit, openFilesLimit, parseMountinfo, statusField } from "./status.ts";
 
 const CAP_SETGID = 6;
 const CAP_SETUID = 7;
@@ -85,7 +85,7 @@ export function probe(): Facts {
   const status = readFile("/proc/self/status");
   if (typeof status === "number")
     throw new NsError(`cannot read /proc/self/status: ${errnoText(-status)}`, { errno: -status });
-  const capabilities = new Set(bitsOf(statusField(status, "CapEff"), 0));
+  const capabilities = statusField(status, "CapEff");
   const [, uid] = statusField(status, "Uid").split("\t");
   const [, gid] = statusField(status, "Gid").split("\t");
   return {
@@ -93,9 +93,9 @@ export function probe(): Facts {
     uid: Number(uid),
     gid: Number(gid),
     capabilities: {
-      sysAdmin: capabilities.has(CAP_SYS_ADMIN),
-      setUid: capabilities.has(CAP_SETUID),
-      setGid: capabilities.has(CAP_SETGID),
+      sysAdmin: hasBit(capabilities, CAP_SYS_ADMIN),
+      setUid: hasBit(capabilities, CAP_SETUID),
+      setGid: hasBit(capabilities, CAP_SETGID),
     },
     ignoredSignals: bitsOf(statusField(status, "SigIgn"), 1),
     cgroupNamespace: hasNamespace("cgroup"),

@@ -8,6 +8,10 @@ export function statusField(status: string, name: string): string {
   return status.slice(start + name.length + 2, end < 0 ? undefined : end).trim();
 }
 
+/** Is this bit of a hexadecimal mask set? */
+export const hasBit = (mask: string, bit: number): boolean =>
+  ((Number.parseInt(mask[mask.length - 1 - (bit >> 2)] ?? "0", 16) >> (bit & 3)) & 1) === 1;
+
 /** The numbers of the bits that are set in a hexadecimal mask; bit 0 is number `first`. */
 export function bitsOf(mask: string, first: number): number[] {
   const out: number[] = [];

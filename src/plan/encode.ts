@@ -78,7 +78,7 @@ export function sizeOf(ops: readonly Op[]): number {
 /** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
 export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
   const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
-  const slots = new Map<Slot, number>();
+  const slots: Slot[] = [];
 
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;
@@ -90,8 +90,8 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
       else if ("strings" in arg) value = placeStrings(arg.strings, memory);
       else {
-        const number = slots.get(arg.slot);
-        if (number === undefined) throw new RangeError(`${op.step}: ${arg.slot} is used before it is saved`);
+        const number = slots.indexOf(arg.slot);
+        if (number < 0) throw new RangeError(`${op.step}: ${arg.slot} is used before it is saved`);
         refs |= 1 << j;
         value = number;
       }
@@ -115,11 +115,10 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     });
   };
   const slotFor = (name: Slot): number => {
-    const known = slots.get(name);
-    if (known !== undefined) return known;
-    if (slots.size === SLOTS) throw new RangeError("a task keeps 254 results at most");
-    slots.set(name, slots.size);
-    return slots.size - 1;
+    const known = slots.indexOf(name);
+    if (known >= 0) return known;
+    if (slots.length === SLOTS) throw new RangeError("a task keeps 254 results at most");
+    return slots.push(name) - 1;
   };
   memory.putI64(address, options.flags | SIGCHLD);
   const stack = options.stack ?? STACK;

@@ -50,14 +50,13 @@ const table = {
 
 export type ErrnoName = keyof typeof table;
 
-const byNumber = new Map<number, ErrnoName>();
-for (const name of Object.keys(table) as ErrnoName[]) byNumber.set(table[name][0], name);
-
 export const errnoNumber = (name: ErrnoName): number => table[name][0];
-export const errnoName = (errno: number): ErrnoName | undefined => byNumber.get(errno);
+// searched, not indexed: an error is told once, an index would be made at every start
+export const errnoName = (errno: number): ErrnoName | undefined =>
+  (Object.keys(table) as ErrnoName[]).find((name) => table[name][0] === errno);
 
 /** The reason in words, small letters, as messages use it. */
 export function errnoText(errno: number): string {
-  const name = byNumber.get(errno);
+  const name = errnoName(errno);
   return name === undefined ? `error ${errno}` : table[name][1];
 }

@@ -14,7 +14,9 @@ declare const NS_LAUNCHER: number[];
 declare const NS_LAUNCHER_ENTRY: number;
 let launcher: { readonly head: Uint8Array; readonly entry: number };
 if (typeof NS_LAUNCHER === "undefined") {
-  launcher = (await import("./compile.ts")).compileLauncher();
+  // by a name that is not known before: else the bundler puts the compiler into builds, which never come here
+  const compiler = import.meta.resolve("./compile.ts");
+  launcher = ((await import(compiler)) as typeof import("./compile.ts")).compileLauncher();
 } else {
   launcher = { head: new Uint8Array(new Int32Array(NS_LAUNCHER).buffer), entry: NS_LAUNCHER_ENTRY };
 }

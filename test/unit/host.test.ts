@@ -7,7 +7,7 @@ import { memorySettings, oomKills } from "../../src/host/cgroup/controllers/memo
 import { ancestors, locate } from "../../src/host/cgroup/locate.ts";
 import { lock, prepareParent, removeTree, sweep } from "../../src/host/cgroup/tree.ts";
 import { interpreterOf } from "../../src/host/program.ts";
-import { bitsOf, openFilesLimit, parseMountinfo, statusField } from "../../src/host/status.ts";
+import { bitsOf, hasBit, openFilesLimit, parseMountinfo, statusField } from "../../src/host/status.ts";
 import { userNamespaceProblem } from "../../src/run/check.ts";
 import type { Facts } from "../../src/spec/spec.ts";
 import { close } from "../../src/sys/file.ts";
@@ -22,6 +22,7 @@ test("fields of /proc/PID/status", () => {
   expect(statusField(status, "Nope")).toBe("");
   expect(bitsOf("0000000001001000", 1)).toEqual([13, 25]);
   expect(bitsOf("8000000000000001", 0)).toEqual([0, 63]);
+  expect([0, 1, 62, 63, 64].filter((bit) => hasBit("8000000000000001", bit))).toEqual([0, 63]);
 });
 
 test("the limit of open files", () => {
