@@ -1,4 +1,4 @@
-/** The help, from the flag table. citty renders the list of options. Loaded only when somebody asks for it. */
+/** The help, from the flag table. citty renders the lists of options, one for each group. Loaded only when somebody asks for it. */
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
 import type { Flag, Group } from "./flags/flag.ts";
 
@@ -20,8 +20,7 @@ Exit status: INIT's own; 128+N if signal N ended it; 125 ns failed; 126 INIT can
   ns -u - /tmp/root /bin/sh $(id -u) $(id -g)
 `;
 
-const describe = (flag: Flag): string =>
-  flag.kind === "list" ? `${flag.help} (may be repeated)` : flag.help;
+const describe = (flag: Flag): string => (flag.kind === "list" ? `${flag.help} (repeatable)` : flag.help);
 
 function command(flags: readonly Flag[]) {
   const args: ArgsDef = {};
@@ -38,21 +37,53 @@ function command(flags: readonly Flag[]) {
 const colourful = (): boolean =>
   process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 
-async function rowsOf(flags: readonly Flag[]): Promise<string> {
-  const lines = (await renderUsage(command(flags))).split("\n");
-  const first = lines.findIndex((line) => line.includes("OPTIONS") && !line.includes("USAGE")) + 1;
-  return lines
-    .slice(first)
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== "")
-    .join("\n");
+const INDENT = "  ";
+/** Where the second column begins; a longer name has its text on the lines below it. */
+const COLUMN = 30;
+const WIDTH = 110;
+
+/** The words in lines of at most so many characters. */
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
-/** The help as text, with colours on a terminal. */
+/** citty's rows, in two columns of our own: its own are as wide as the longest name. */
+async function rowsOf(
+  flags: readonly Flag[],
+  width: number,
+  bold: (text: string) => string,
+): Promise<string> {
+  const lines = Bun.stripANSI(await renderUsage(command(flags))).split("\n");
+  const rows: string[] = [];
+  for (const line of lines.slice(lines.findIndex((text) => text.startsWith("OPTIONS")) + 1)) {
+    const match = /^ *(-\S.*?) {2,}(\S.*?) *$/.exec(line);
+    if (match === null) continue;
+    const name = match[1]!.startsWith("--") ? `    ${match[1]}` : match[1]!;
+    const text = wrap(match[2]!, width - COLUMN).map((part) => `${" ".repeat(COLUMN)}${part}`);
+    const head = `${INDENT}${bold(name)}`;
+    const gap = COLUMN - INDENT.length - name.length;
+    rows.push(
+      gap < 2
+        ? [head, ...text].join("\n")
+        : [head + text[0]!.slice(COLUMN - gap), ...text.slice(1)].join("\n"),
+    );
+  }
+  return rows.join("\n");
+}
+
+/** The help as text, with colours and as wide as the terminal, if it is one. */
 export async function help(groups: readonly Group[], usage: string): Promise<string> {
+  const width = Math.max(60, Math.min(WIDTH, process.stdout.columns ?? WIDTH));
+  const bold = colourful() ? (text: string) => `\x1b[1m${text}\x1b[0m` : (text: string) => text;
   const parts: string[] = [];
   for (const { title, flags } of groups)
-    if (flags.length > 0) parts.push(`${title}:\n${await rowsOf(flags)}`);
-  const options = parts.join("\n\n");
-  return `Usage: ${usage}\n${TEXT}\n${colourful() ? options : Bun.stripANSI(options)}\n${STATUSES.trimEnd()}`;
+    if (flags.length > 0) parts.push(`${title}:\n${await rowsOf(flags, width, bold)}`);
+  return `Usage: ${usage}\n${TEXT}\n${parts.join("\n\n")}\n${STATUSES.trimEnd()}`;
 }

@@ -27,12 +27,11 @@ describe("--help and --version", () => {
       const ran = await run(words);
       expect(ran).toMatchObject({ status: 0, stderr: "" });
       expect(ran.stdout).toStartWith(`Usage: ${USAGE}\n`);
+      const text = ran.stdout.replaceAll(/\s+/g, " ");
       for (const flag of FLAGS) {
         const name = flag.short === undefined ? `--${flag.name}` : `-${flag.short}, --${flag.name}`;
-        expect(ran.stdout).toMatch(
-          new RegExp(`^ *${name}(=<${flag.kind === "value" ? flag.hint : ""}>)? +\\S`, "m"),
-        );
-        expect(ran.stdout).toContain(flag.help);
+        const value = "hint" in flag ? `=<${flag.hint}>` : "";
+        expect(text).toContain(` ${name}${value} ${flag.help.slice(0, 40)}`);
       }
       expect(ran.stdout).not.toContain(ESCAPE);
       for (const text of ran.stdout.split("\n")) expect(text.length).toBeLessThanOrEqual(120);
