@@ -5,7 +5,7 @@
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
- * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success.
  * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  *
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
@@ -29,14 +29,34 @@ struct task {
 
 enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
 
-/* What an op can do that no system call does: start(task), supervise(pid, signals, impatience, caught, status file),
- * exit(wait status), decimal(value, where), foreground(group). As entries, launcher(OP_START, task) starts a task,
- * launcher(OP_RUN, task) becomes one, launcher(OP_FOREGROUND, group) does that, and launcher(OP_CATCH, signal) has the
- * signal written as a byte to the descriptor that stands MEMORY bytes behind the code. */
+/* What an op can do that no system call does: start(task), supervise(pid, rules, status file), exit(wait status),
+ * decimal(value, where), foreground(group). As entries, launcher(OP_RUN, task) becomes a task, launcher(OP_CATCH, signal)
+ * has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code, and launcher(OP_START, task),
+ * launcher(OP_SUPERVISE, pid, rules, status file) and launcher(OP_FOREGROUND, group) do what the ops do. */
 enum {
     OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7
 };
-enum { PAGE = 4096, MEMORY = 8192, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3 };
+enum { PAGE = 4096, MEMORY = 8192, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11 };
+
+/* How to wait for a child, mirrored by src/plan/supervise.ts. Times are milliseconds of CLOCK_MONOTONIC. */
+struct rules {
+    /* what wait4(2) waits for: the child, or -1, which reaps orphans too */
+    i64 who;
+    /* mask of the signals to pass on, all of them blocked; 0: they come through `caught` alone */
+    i64 signals;
+    /* descriptor of the pipe with signals that were caught; -1: none */
+    i64 caught;
+    /* as many SIGTERM and SIGINT as kill the child, 0: no number; how many there were */
+    i64 patience, impatience;
+    /* what is sent for SIGTERM */
+    i64 stopSignal;
+    /* from the first SIGTERM or SIGINT to SIGKILL, and from the deadline to it; -1: none */
+    i64 grace, lastGrace;
+    /* when the child is asked to stop or, if it has been asked (1, or TIMED_OUT: by the deadline), killed; 0: never */
+    i64 deadline, stopping;
+    /* when to give up waiting, with -EAGAIN; 0: never */
+    i64 until;
+};
 
 i64 launcherBegin(void) { return 0; }
 
@@ -46,7 +66,8 @@ static void anchor(void) {}
 #if defined(__x86_64__)
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
-    NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_exit_group = 231
+    NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_clock_gettime = 228,
+    NR_exit_group = 231, NR_ppoll = 271
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
@@ -80,7 +101,11 @@ static i64 isFine(struct op *op, i64 errnum) {
 
 static i64 start(struct task *task);
 
+/* Beside the 16 bits of a wait status: the deadline had passed. */
+enum { TIMED_OUT = 1 << 16, TIMED_OUT_STATUS = 124, KILLED = 137 };
+
 static i64 exitStatus(i64 waitStatus) {
+    if (waitStatus & TIMED_OUT) return TIMED_OUT_STATUS;
     return waitStatus & 127 ? 128 + (waitStatus & 127) : waitStatus >> 8 & 255;
 }
 
@@ -143,40 +168,88 @@ static i64 foreground(i64 group) {
     return 0;
 }
 
-/* Waits for the end of a child and passes these signals (a mask, all of them blocked) on to it, first those that were
- * caught before; the third SIGTERM or SIGINT kills it. What the terminal sends to its whole process group has reached a
- * child of the same group already; if it has a handler for it, that is all. */
-static i64 supervise(i64 pid, i64 signals, i64 impatience, i64 caught, i64 statusFile) {
-    enum { WNOHANG = 1, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17, PATIENCE = 3 };
-    i64 signal, fromTerminal;
-    int status = 0, info[32];
+static i64 milliseconds(void) {
+    enum { CLOCK_MONOTONIC = 1 };
+    i64 time[2];
+    sys(NR_clock_gettime, CLOCK_MONOTONIC, (i64)time, 0, 0, 0, 0);
+    return time[0] * 1000 + time[1] / 1000000;
+}
+
+/* Waits for the next signal, with the highest bit set if the terminal sent it; 0: something else has happened. */
+static i64 nextSignal(struct rules *rules) {
+    int info[32];
     u8 byte;
+    i64 time[2], signal, timeout = 0, due = rules->deadline;
+    struct { int fd; short events, revents; } pipe;
+    if (rules->caught >= 0 && sys(NR_read, rules->caught, (i64)&byte, 1, 0, 0, 0) == 1) return byte;
+    if (rules->until && (!due || rules->until < due)) due = rules->until;
+    if (due) {
+        signal = due - milliseconds();
+        if (signal <= 0) return 0;
+        time[0] = signal / 1000;
+        time[1] = signal % 1000 * 1000000;
+        timeout = (i64)time;
+    }
+    if (rules->signals == 0) {
+        pipe.fd = rules->caught;
+        pipe.events = 1;
+        sys(NR_ppoll, (i64)&pipe, 1, timeout, 0, 8, 0);
+        return 0;
+    }
+    rules->caught = -1;
+    signal = sys(NR_rt_sigtimedwait, (i64)&rules->signals, (i64)info, timeout, 8, 0, 0);
+    if (signal <= 0) return 0;
+    return signal | (info[2] == SI_KERNEL ? FROM_KERNEL : 0);
+}
+
+/* Waits for the end of a child, passes signals on to it, and stops it when its time is up or when it has been asked to
+ * stop often enough or long ago. What the terminal sends to its whole process group has reached a child of the same group
+ * already; if it has a handler for it, or there is no status file to tell, that is all. */
+static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
+    enum { WNOHANG = 1, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17 };
+    i64 signal, fromTerminal;
+    int status = 0;
     for (;;) {
-        signal = sys(NR_wait4, pid, (i64)&status, WNOHANG, 0, 0, 0);
-        if (signal == pid) return status;
+        signal = sys(NR_wait4, rules->who, (i64)&status, WNOHANG, 0, 0, 0);
+        if (signal == pid) return status | (rules->stopping & TIMED_OUT);
         if (signal < 0) return SETUP_FAILED << 8;
-        if (caught >= 0 && sys(NR_read, caught, (i64)&byte, 1, 0, 0, 0) == 1) {
-            signal = byte & ~FROM_KERNEL;
-            fromTerminal = byte & FROM_KERNEL;
-        } else {
-            caught = -1;
-            signal = sys(NR_rt_sigtimedwait, (i64)&signals, (i64)info, 0, 8, 0, 0);
-            fromTerminal = info[2] == SI_KERNEL;
-        }
-        if (signal <= 0 || signal == SIGCHLD) continue;
-        if (fromTerminal && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) != sys(NR_getpgid, 0, 0, 0, 0, 0, 0)) fromTerminal = 0;
-        if (fromTerminal && catches(statusFile, signal)) continue;
-        if ((signal == SIGTERM || signal == SIGINT) && ++impatience >= PATIENCE)
+        if (signal > 0) continue;
+        if (rules->until && milliseconds() >= rules->until) return -EAGAIN;
+        if (rules->deadline && milliseconds() >= rules->deadline) {
             signal = SIGKILL;
-        else if (fromTerminal)
+            rules->deadline = 0;
+            if (!rules->stopping) {
+                signal = rules->stopSignal;
+                rules->deadline = milliseconds() + rules->lastGrace;
+                rules->stopping = TIMED_OUT;
+            }
+            sys(NR_kill, pid, signal, 0, 0, 0, 0);
             continue;
-        sys(NR_kill, pid, signal, 0, 0, 0, 0);
+        }
+        signal = nextSignal(rules);
+        fromTerminal = signal & FROM_KERNEL;
+        signal = signal & ~FROM_KERNEL;
+        if (signal == 0 || signal == SIGCHLD) continue;
+        if (fromTerminal && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) != sys(NR_getpgid, 0, 0, 0, 0, 0, 0)) fromTerminal = 0;
+        if (fromTerminal && (!statusFile || catches(statusFile, signal))) continue;
+        if ((signal == SIGTERM || signal == SIGINT) && rules->patience) {
+            if (!rules->stopping && rules->grace >= 0) {
+                rules->stopping = 1;
+                rules->deadline = milliseconds() + rules->grace;
+            }
+            if (++rules->impatience >= rules->patience) {
+                sys(NR_kill, pid, SIGKILL, 0, 0, 0, 0);
+                continue;
+            }
+        }
+        if (fromTerminal) continue;
+        sys(NR_kill, pid, signal == SIGTERM ? rules->stopSignal : signal, 0, 0, 0, 0);
     }
 }
 
 static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_START) return start((struct task *)arg[0]);
-    if (nr == OP_SUPERVISE) return supervise(arg[0], arg[1], arg[2], arg[3], arg[4]);
+    if (nr == OP_SUPERVISE) return supervise(arg[0], (struct rules *)arg[1], arg[2]);
     if (nr == OP_FOREGROUND) return foreground(arg[0]);
     if (nr == OP_EXIT) return sys(NR_exit_group, exitStatus(arg[0]), 0, 0, 0, 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
@@ -189,7 +262,7 @@ static void runTask(struct task *task) {
     u32 failure[2];
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
-        if (op->flags & ONLY_IF_KILLED && (saved[op->guard] & 127) != 9) continue;
+        if (op->flags & ONLY_IF_KILLED && exitStatus(saved[op->guard]) != KILLED) continue;
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? saved[op->arg[j]] : op->arg[j];
         result = perform(op->nr, arg);
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
@@ -222,6 +295,7 @@ i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_START) return start((struct task *)a);
     if (nr == OP_RUN) runTask((struct task *)a);
     if (nr == OP_CATCH) return catchSignal(a);
+    if (nr == OP_SUPERVISE) return supervise(a, (struct rules *)b, c);
     if (nr == OP_FOREGROUND) return foreground(a);
     return sys(nr, a, b, c, d, e, f);
 }

@@ -1,4 +1,5 @@
 /** The words of the command line as bytes. */
+import { ENVIRONMENT_ROOM } from "../host/environment.ts";
 import { type Bytes, bytesOf } from "../sys/bytes.ts";
 import { readFile } from "../sys/file.ts";
 import { makeRoom } from "../sys/kernel.ts";
@@ -14,6 +15,9 @@ export function commandLine(): Bytes[] {
   // each is kept twice at most: its bytes (three at most a character), alignment and a pointer; an option may ask for ops
   let room = 0;
   for (let i = 0; i < words.length; i++) room += 6 * words[i]!.length + (i < 1000 ? 4096 : 160);
+  // variables of files and of the caller are no words
+  if (words.some((word) => word.startsWith("--env-file") || word.startsWith("--keep-env")))
+    room += 2 * ENVIRONMENT_ROOM;
   makeRoom(room);
   if (!words.some((word) => word.includes(REPLACEMENT))) return words.map(bytesOf);
   const raw = readFile("/proc/self/cmdline", 1 << 23);

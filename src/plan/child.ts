@@ -13,7 +13,8 @@ import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
 import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
-import { freshStart, initEnvironment } from "./process.ts";
+import { initEnvironment } from "./process.ts";
+import { lastSteps } from "./reaper.ts";
 
 /** What the parent has opened or found for this run. */
 export interface ChildPlace {
@@ -78,9 +79,12 @@ function ownCgroupView(spec: Spec, facts: Facts): Op[] {
   return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
 }
 
-/** The second part, in a program of its own: from the gate to the exec of init. */
+/** The second part, in a program of its own: from the gate to the exec of init (or, with a reaper, of its child's). */
 export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
-  const environment = withHome(initEnvironment(spec, facts), place.identity?.init);
+  const own = initEnvironment(spec, facts);
+  const environment = spec.process.env.clear ? own : withHome(own, place.identity?.init);
+  // with uid 0 go the capabilities: nothing behind this can need one
+  const become = place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent];
   return [
     dieWithParent,
     // until the exec this is still ns: nobody of the container's ids may look into it
@@ -98,13 +102,6 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     waitAtGate(place, "wait for the watcher"),
     { call: "close", args: [place.gate[0]], step: "close the gate" },
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
-    ...freshStart(facts, place.inherited),
-    // with uid 0 go the capabilities: nothing behind this can need one
-    ...(place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent]),
-    {
-      call: "execve",
-      args: [spec.init, { strings: [spec.init, ...spec.args] }, { strings: environment }],
-      step: "execute init",
-    },
+    ...lastSteps(spec, facts, { ...place, environment, become }),
   ];
 }

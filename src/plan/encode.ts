@@ -6,7 +6,7 @@
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
- * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL; flag 4 skips the next op on success.
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success.
  * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  */
 import { callNumber } from "../sys/abi.ts";
@@ -28,6 +28,9 @@ const HEADER = 48;
 const OP = 64;
 const SLOTS = 254;
 const STACK = 16384;
+/** of a task within a task: it runs ops and nothing else */
+const INNER_STACK = 4096;
+const CLONE_VM = 0x100;
 const NOWHERE = 255;
 const STOP_AT_ZERO = 1;
 const ONLY_IF_KILLED = 2;
@@ -69,6 +72,7 @@ export function sizeOf(ops: readonly Op[]): number {
       if (typeof arg === "string") add(arg.length);
       else if (typeof arg === "number" || "slot" in arg) continue;
       else if ("memory" in arg) add(arg.memory.length);
+      else if ("task" in arg) add(sizeOf(arg.task));
       else for (const text of arg.strings) add(text.length + 8);
     }
   }
@@ -80,6 +84,10 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
   const slots: Slot[] = [];
 
+  const encodeInner = (inner: readonly Op[], base: number): number => {
+    const { report } = options;
+    return encodeTask(inner, { flags: CLONE_VM, report, base, stack: INNER_STACK }, memory).address;
+  };
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;
     memory.clear(at, OP);
@@ -89,6 +97,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       else if (typeof arg === "string") value = memory.placeString(arg);
       else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
       else if ("strings" in arg) value = placeStrings(arg.strings, memory);
+      else if ("task" in arg) value = encodeInner(arg.task, arg.base);
       else {
         const number = slots.indexOf(arg.slot);
         if (number < 0) throw new RangeError(`${op.step}: ${arg.slot} is used before it is saved`);

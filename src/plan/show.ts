@@ -74,6 +74,7 @@ function showArg(arg: Arg, shape: Shape | null | undefined): string {
   if (typeof arg === "string") return quote(arg);
   if ("slot" in arg) return arg.slot;
   if ("strings" in arg) return showStrings(arg.strings);
+  if ("task" in arg) return "TASK";
   return arg.means === "" ? "buffer" : arg.means;
 }
 
@@ -84,12 +85,21 @@ export function showOp(op: Op): string {
   return op.save === undefined ? text : `${op.save} = ${text}`;
 }
 
+/** The calls, one a line; those of a task that one of them starts behind it, indented. */
+export const showOps = (ops: readonly Op[]): string[] =>
+  ops.flatMap((op) => [
+    showOp(op),
+    ...op.args.flatMap((arg) =>
+      typeof arg === "object" && "task" in arg ? showOps(arg.task).map((text) => `  ${text}`) : [],
+    ),
+  ]);
+
 /** clone(2) with its namespaces. */
 export const showClone = (cloneFlags: number): string => `clone(${flags(cloneFlags, k.CLONE)}|SIGCHLD)`;
 
 /** All that the child does: in ns's memory, then in its own program. */
 export const showChild = (enter: readonly Op[], main: readonly Op[]): string[] => [
-  ...enter.map(showOp),
+  ...showOps(enter),
   'execveat(PROGRAM, "", ["ns"], [], AT_EMPTY_PATH)',
-  ...main.map(showOp),
+  ...showOps(main),
 ];

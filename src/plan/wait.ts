@@ -5,16 +5,15 @@
  */
 import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
+import { type Rules, rulesArg } from "./supervise.ts";
 import { type CgroupEnd, endCgroup } from "./watch.ts";
 
 export interface WaitPlace {
   readonly child: number;
-  /** mask of the signals to pass on, and SIGCHLD */
-  readonly signals: number;
-  /** how many SIGTERM and SIGINT there were already */
-  readonly impatience: number;
-  /** descriptor of the pipe that holds signals which came during the handover */
-  readonly caught: number;
+  /** how to wait for it; `caught` is the pipe that holds signals which came during the handover */
+  readonly rules: Rules;
+  /** init itself gets what the terminal sends: its status file tells whether that is all (csrc/launcher.c) */
+  readonly statusFile: boolean;
   /** the watcher that shares Bun's memory, to be replaced by one of this program's own */
   readonly oldWatcher: number;
   /** the process group to give the terminal back to; null: no terminal */
@@ -76,7 +75,7 @@ export function waitPlan(place: WaitPlace): Op[] {
     ...end(place.oldWatcher),
     {
       call: "supervise",
-      args: [place.child, place.signals, place.impatience, place.caught, `/proc/${place.child}/status`],
+      args: [place.child, rulesArg(place.rules), place.statusFile ? `/proc/${place.child}/status` : 0],
       step: "wait for init",
       save: "ending",
     },

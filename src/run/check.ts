@@ -9,7 +9,7 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
-import { access, close, open, readFile, statusOf } from "../sys/file.ts";
+import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
 
 const EXECUTE = 1;
 
@@ -88,18 +88,28 @@ function checkKernel(spec: Spec, facts: Facts): void {
     throw new NsError("--read-only needs Linux 5.12 or newer");
 }
 
-function checkPre(pre: Bytes): void {
-  const refuse = (why: string, note?: string) => new NsError(`the pre script ${show(pre)} ${why}`, { note });
-  const fd = open(pre, O.O_PATH);
+function checkScript(name: "pre script" | "post script", path: Bytes): void {
+  const refuse = (why: string, note?: string) => new NsError(`the ${name} ${show(path)} ${why}`, { note });
+  const fd = open(path, O.O_PATH);
   if (fd < 0) throw refuse(`cannot be used: ${errnoText(-fd)}`);
   const status = statusOf(fd);
   close(fd);
   if (typeof status === "number") throw refuse(`cannot be used: ${errnoText(-status)}`);
   if ((status.mode & S_IFMT) === S_IFDIR) throw refuse("is a directory");
   if ((status.mode & S_IFMT) !== S_IFREG) throw refuse("is not a regular file");
-  if (access(pre, EXECUTE) === 0) return;
-  if ((status.mode & 0o111) === 0) throw refuse("is not executable", `chmod +x ${show(pre)}`);
+  if (access(path, EXECUTE) === 0) return;
+  if ((status.mode & 0o111) === 0) throw refuse("is not executable", `chmod +x ${show(path)}`);
   throw refuse("may not be executed by you, or is on a file system mounted noexec");
+}
+
+/** Bun's own two descriptors are of kinds that nobody passes, and may have a number that the caller did not open. */
+function checkPassed(fd: number): void {
+  const refer = readLink(`/proc/self/fd/${fd}`);
+  if (typeof refer === "string" && refer !== "anon_inode:[eventpoll]" && refer !== "anon_inode:[eventfd]")
+    return;
+  throw new NsError(`--pass-fd: descriptor ${fd} is not open`, {
+    note: `open it for ns: ns … ${fd}<FILE; descriptors of epoll and eventfd cannot be passed`,
+  });
 }
 
 function openRoot(root: Bytes): number {
@@ -127,7 +137,9 @@ export function initError(spec: Spec, problem: Problem): NsError {
 export function check(spec: Spec, facts: Facts): number {
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
-  if (spec.pre !== null) checkPre(spec.pre);
+  if (spec.pre !== null) checkScript("pre script", spec.pre);
+  if (spec.process.post !== null) checkScript("post script", spec.process.post);
+  for (const fd of spec.process.passFds) checkPassed(fd);
   const root = openRoot(spec.root);
   const problem = inspectProgram(root, spec.init);
   if (problem === null) return root;

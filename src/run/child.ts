@@ -5,7 +5,10 @@
  */
 import { encodeTask, sizeOf } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
+import { BELOW_REAPER, opBelowReaper } from "../plan/reaper.ts";
+import { NsError } from "../spec/error.ts";
 import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
+import { errnoText } from "../sys/errno.ts";
 import { close, readAll } from "../sys/file.ts";
 import { startTask } from "../sys/kernel.ts";
 import { makePipe, type Started } from "./task.ts";
@@ -51,6 +54,10 @@ export function startChild(
   const draft = draftProgram(sizeOf(main));
   const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
   const program = writeProgram(draft, planned.address);
+  if (program < 0 && opBelowReaper(main, BELOW_REAPER) !== undefined)
+    throw new NsError(`--reaper: cannot make a program in memory: ${errnoText(-program)}`, {
+      note: "process 1 would be ns's own file; allow programs in memory: sysctl -w vm.memfd_noexec=0",
+    });
   const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1], ...kept])];
   const first = [...enter, ...leave];
   const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
@@ -65,7 +72,7 @@ export function startChild(
   }
   return {
     ...{ pid, task, report: report[0] },
-    failed: (index) => (first[index - ENTERING] ?? main[index])!,
+    failed: (index) => (first[index - ENTERING] ?? main[index] ?? opBelowReaper(main, index))!,
     // end of file: the exec has closed the child's copy of the pipe's other end
     waitUntilEntered() {
       if (entered === null) return;

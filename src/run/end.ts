@@ -3,10 +3,18 @@
  * the waiting program becomes ns again for it (plan/wait.ts), with the state as its arguments.
  */
 import { type Cgroup, removeCgroup, type Self, wasOutOfMemory } from "../host/cgroup/cgroup.ts";
+import { TIMED_OUT } from "../plan/supervise.ts";
+import { showDuration } from "../spec/duration.ts";
+import { EXIT } from "../spec/error.ts";
 import { showSize } from "../spec/size.ts";
+import type { Spec } from "../spec/spec.ts";
 import { SIGNALS, signalName } from "../sys/constants.ts";
 import { call } from "../sys/kernel.ts";
-import { type Ending, endingOf, reapNow, statusOf } from "./task.ts";
+import type { Outcome, Progress } from "./outcome.ts";
+import { afterPost, isReady, type PostDraft } from "./post.ts";
+import { endingOf, reapNow, statusOf } from "./task.ts";
+
+export type { Outcome, Progress } from "./outcome.ts";
 
 /** The name (argv[0]) by which ns knows that it is called for an end. */
 export const END_NAME = "ns-end";
@@ -18,37 +26,41 @@ export interface EndState {
   /** the limit as the user reads it */
   readonly memory: string | null;
   readonly verbose: boolean;
+  /** as long as init might run, as the user reads it */
+  readonly timeout: string | null;
+  /** process 1 was ns's own, which tells by its exit status of the signal that ended init */
+  readonly reaper: boolean;
+  readonly post: PostDraft | null;
 }
 
-export interface Outcome {
-  /** init's exit status, or 128 plus the signal that ended it */
-  readonly status: number;
-  /** why init was killed, when it was the memory limit */
-  readonly cause: string | null;
-}
-
-/** Told one line a step, for -v. */
-export type Progress = (line: string) => void;
+/** The end has more to say or to do than the waiting program can, whatever it is. */
+export const needsNs = ({ verbose, cgroup, timeout, post }: EndState): boolean =>
+  verbose || cgroup?.parent.left != null || timeout !== null || isReady(post);
 
 /**
- * Ends the run.
+ * Ends the run, but for its post script.
+ * @param waited init's wait status, and TIMED_OUT
  * @param dismiss ends the watcher: as late as possible, so that a SIGKILL even now leaves nothing
  */
 export function endRun(
   state: EndState,
-  ending: Ending,
+  waited: number,
   dismiss: () => void,
   progress: Progress | null,
 ): Outcome {
-  const { cgroup, memory } = state;
+  const { cgroup, memory, timeout } = state;
+  const ending = endingOf(waited);
+  const status = statusOf(ending);
   progress?.(
     "exited" in ending ? `exit: status ${ending.exited}` : `exit: killed by ${signalName(ending.signal)}`,
   );
   let cause: string | null = null;
-  if (cgroup !== null && "signal" in ending && ending.signal === SIGNALS.SIGKILL && wasOutOfMemory(cgroup))
+  const killed = status === 128 + SIGNALS.SIGKILL && ("signal" in ending || state.reaper);
+  if (cgroup !== null && killed && wasOutOfMemory(cgroup))
     cause = `init was killed: out of its ${memory} memory limit`;
   clearAway(state, dismiss, progress);
-  return { status: statusOf(ending), cause };
+  if ((waited & TIMED_OUT) === 0) return { status, cause };
+  return { status: EXIT.timedOut, cause: `stopped after its timeout of ${timeout}` };
 }
 
 /** Removes the cgroup and ends the watcher. @param dismiss may be called twice */
@@ -75,18 +87,21 @@ export function endAfterWaiting(words: readonly string[], progress: Progress): O
     reapNow(pid);
     pid = 0; // it may be somebody else's from now on
   };
-  return endRun(state, endingOf(Number(status)), dismiss, state.verbose ? progress : null);
+  const told = state.verbose ? progress : null;
+  return afterPost(endRun(state, Number(status), dismiss, told), state.post, told);
 }
 
 /** The state of a run for its end. */
 export const endState = (
   self: Self,
   cgroup: Cgroup | null,
-  memory: bigint | null,
+  { limits: { memory }, process: { reaper, stop } }: Spec,
+  post: PostDraft | null,
   verbose: boolean,
 ): EndState => ({
   self: { pid: self.pid, uid: self.uid },
   cgroup,
   memory: memory === null ? null : showSize(memory),
-  verbose,
+  ...{ verbose, reaper, post },
+  timeout: stop.timeout === null ? null : showDuration(stop.timeout),
 });

@@ -121,12 +121,12 @@ export function childError(spec: Spec, op: Op, errno: number, root: number): NsE
   });
 }
 
-/** An op of the pre script's task failed. */
-export function preError(pre: Bytes, op: Op, errno: number): NsError {
+/** An op of the pre or the post script's task failed. */
+export function scriptError(name: "pre script" | "post script", path: Bytes, op: Op, errno: number): NsError {
   if (op.call !== "execve") return new NsError(`cannot ${op.step}: ${errnoText(errno)}`, { errno });
   const interpreter = errnoName(errno) === "ENOENT";
   return new NsError(
-    `cannot execute the pre script ${show(pre)}: ${interpreter ? "its interpreter is missing" : errnoText(errno)}`,
+    `cannot execute the ${name} ${show(path)}: ${interpreter ? "its interpreter is missing" : errnoText(errno)}`,
     { errno, note: interpreter ? "see the #! line of the script" : undefined },
   );
 }

@@ -36,7 +36,7 @@ function runMapper({ facts, inherited, listener }: IdRun, program: string, args:
       throw new NsError(`cannot start ${program}: ${errnoText(-started)}`, { errno: -started });
     const failure = awaitReport(started, listener.waitForInput);
     const said = readAll(output[0], 4096);
-    const status = statusOf(listener.waitFor(started.pid, -1)!);
+    const status = statusOf(listener.waitFor(started.pid));
     if (failure !== null)
       throw new NsError(`cannot ${ops[failure.op]!.step}: ${errnoText(failure.errno)}`, {
         errno: failure.errno,

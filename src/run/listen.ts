@@ -1,10 +1,10 @@
 /**
  * The signals that ns passes on, and the end of its children. They are caught in machine code and come through a pipe,
- * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them.
+ * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them. This is
+ * what is done with them before init runs; from then on machine code reads the pipe (supervise.ts).
  */
-import { bitsOf, statusField } from "../host/status.ts";
 import { O, SIG_UNBLOCK, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
-import { pipe, poll, readFile } from "../sys/file.ts";
+import { pipe, poll, write } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
 import { type Ending, reap } from "./task.ts";
 
@@ -23,16 +23,14 @@ export interface Listener {
   readonly caught: number;
   /** what to do with a signal from now on; SIGKILL stands for the third SIGTERM or SIGINT */
   onSignal: (signal: number) => void;
-  /** init, once it runs: what the terminal sends to ns's process group, it sends to init too */
-  inGroup: number | null;
-  /** how many SIGTERM and SIGINT have come */
-  impatience(): number;
+  /** puts signals that have come back into the pipe, for init */
+  giveBack(signals: readonly number[]): void;
   /** the first signal that asked ns to stop, if one has come */
   stopped(): SignalName | null;
   /** waits until there is something to read from the descriptor, or a signal has come; handles signals */
   waitForInput(descriptor: number): void;
-  /** waits for the end of a child, so many milliseconds at least or, with -1, for ever; null: it still runs */
-  waitFor(pid: number, milliseconds: number): Ending | null;
+  /** waits for the end of a child; handles signals */
+  waitFor(pid: number): Ending;
 }
 
 /** A set of signals as a mask. */
@@ -48,12 +46,6 @@ export function changeMask(how: number, mask: number): void {
   });
 }
 
-/** Does the process have a handler for the signal? */
-function catches(pid: number, signal: number): boolean {
-  const status = readFile(`/proc/${pid}/status`);
-  return typeof status === "string" && bitsOf(statusField(status, "SigCgt"), 1).includes(signal);
-}
-
 /**
  * Catches the forwarded signals and SIGCHLD from now on. What the caller had ns ignore (nohup(1), a background job of a
  * shell) is left ignored.
@@ -62,27 +54,21 @@ function catches(pid: number, signal: number): boolean {
 export function listen(ignored: readonly number[]): Listener | null {
   const ends = pipe(O.O_NONBLOCK);
   if (typeof ends === "number") return null;
-  const [caught, write] = ends;
+  const [caught, end] = ends;
   const signals = FORWARDED.map((name) => SIGNALS[name]).filter((signal) => !ignored.includes(signal));
-  catchSignals([...signals, SIGNALS.SIGCHLD], write);
+  catchSignals([...signals, SIGNALS.SIGCHLD], end);
   // the caller may have had them blocked
   changeMask(SIG_UNBLOCK, maskOf([...signals, SIGNALS.SIGCHLD]));
   let impatience = 0;
   let stopped: SignalName | null = null;
 
-  // as supervise() in csrc/launcher.c does it for the waiting program
   const handle = (byte: number): void => {
     const signal = byte & ~FROM_KERNEL;
     if (signal === SIGNALS.SIGCHLD) return;
-    const { inGroup } = listener;
-    const fromTerminal =
-      (byte & FROM_KERNEL) !== 0 && inGroup !== null && call("getpgid", inGroup) === call("getpgid", 0);
-    if (fromTerminal && catches(inGroup, signal)) return;
     const name = signalName(signal) as SignalName;
     if (STOPPING.includes(name)) stopped ??= name;
     if (IMPATIENT.includes(signal)) impatience++;
-    if (impatience >= PATIENCE) listener.onSignal(SIGNALS.SIGKILL);
-    else if (!fromTerminal) listener.onSignal(signal);
+    listener.onSignal(impatience >= PATIENCE ? SIGNALS.SIGKILL : signal);
   };
   const drain = (): void => {
     const bytes = scratch((memory) => {
@@ -92,30 +78,29 @@ export function listen(ignored: readonly number[]): Listener | null {
     });
     for (const byte of bytes) handle(byte.charCodeAt(0));
   };
-  /** waits for one of the descriptors; 0 when the time is up */
-  const wait = (descriptors: readonly number[], milliseconds: number): number => {
-    const ready = poll(descriptors, milliseconds);
+  const wait = (descriptors: readonly number[]): void => {
+    poll(descriptors, -1);
     drain();
-    return ready;
   };
   const listener: Listener = {
     signals,
     caught,
     onSignal: () => {},
-    inGroup: null,
-    impatience: () => impatience,
+    giveBack(taken) {
+      for (const signal of taken) write(end, String.fromCharCode(signal));
+    },
     stopped() {
       drain();
       return stopped;
     },
     waitForInput(descriptor) {
-      wait([descriptor, caught], -1);
+      wait([descriptor, caught]);
     },
-    waitFor(pid, milliseconds) {
+    waitFor(pid) {
       for (;;) {
         const ending = reap(pid);
         if (ending !== null) return ending;
-        if (wait([caught], milliseconds) === 0) return null;
+        wait([caught]);
       }
     },
   };

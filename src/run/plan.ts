@@ -7,9 +7,9 @@ import { findIdentity } from "../host/identity.ts";
 import { idMaps, type MapStep } from "../host/idmap.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
-import { closeDescriptors } from "../plan/process.ts";
-import { prePlan } from "../plan/pre.ts";
-import { showChild, showClone, showOp } from "../plan/show.ts";
+import { closeDescriptors, preEnvironment } from "../plan/process.ts";
+import { postPlan, prePlan } from "../plan/pre.ts";
+import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import type { Identity } from "../spec/ids.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
@@ -19,7 +19,7 @@ import { close, open } from "../sys/file.ts";
 
 export interface PlanLine {
   /** who makes the call */
-  readonly who: "ns" | "init" | "pre" | "watch";
+  readonly who: "ns" | "init" | "pre" | "watch" | "post";
   readonly call: string;
 }
 
@@ -113,7 +113,12 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
   for (const part of [ops.slice(gate, second), ops.slice(second)]) {
     add("ns", [OPEN_GATE]);
-    add("init", part.map(showOp));
+    add("init", showOps(part));
+  }
+  const { post } = spec.process;
+  if (post !== null) {
+    const script = { path: post, env: preEnvironment(spec), pid: "PID" } as const;
+    add("post", postPlan(script, "STATUS", facts, [], []).map(showOp));
   }
   return lines;
 }

@@ -7,7 +7,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, SIGNALS, signalName } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { call } from "../sys/kernel.ts";
-import { preError } from "./failure.ts";
+import { scriptError } from "./failure.ts";
 import type { Listener } from "./listen.ts";
 import { awaitReport, startReported } from "./task.ts";
 
@@ -43,14 +43,14 @@ export function runPre(run: PreRun): void {
   const failure = awaitReport(started, listener.waitForInput);
   // one that came before the script had its process group
   if (listener.stopped() !== null) call("kill", -started.pid, SIGNALS.SIGTERM);
-  const ending = listener.waitFor(started.pid, -1)!;
+  const ending = listener.waitFor(started.pid);
   listener.onSignal = () => {};
   run.onProcess(null);
   const succeeded = failure === null && "exited" in ending && ending.exited === 0;
   if (succeeded && listener.stopped() === null) return;
   // what it has left in the background would work for a container that will not be
   call("kill", -started.pid, SIGNALS.SIGKILL);
-  if (failure !== null) throw preError(pre, ops[failure.op]!, failure.errno);
+  if (failure !== null) throw scriptError("pre script", pre, ops[failure.op]!, failure.errno);
   if (listener.stopped() !== null) return;
   const how =
     "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;

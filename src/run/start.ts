@@ -22,6 +22,8 @@ import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
+import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
+import { superviseInit } from "./supervise.ts";
 import { handOver } from "./waiter.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
 
@@ -60,7 +62,17 @@ const BRIEFLY = 30;
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
-export function start(spec: Spec, { progress = null, become }: StartOptions = {}): Outcome {
+export function start(spec: Spec, options: StartOptions = {}): Outcome {
+  const post = draftPost(spec);
+  if (post === null) return runContainer(spec, options, null);
+  return withPost(post, options.progress ?? null, () => runContainer(spec, options, post));
+}
+
+function runContainer(
+  spec: Spec,
+  { progress = null, become }: StartOptions,
+  post: PostDraft | null,
+): Outcome {
   const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);
@@ -97,7 +109,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     };
     const plans = {
       enter: enterPlan(spec, place),
-      close: closeDescriptors(facts, inherited),
+      close: closeDescriptors(facts, inherited, spec.process.passFds),
       main: childPlan(spec, facts, place),
     };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
@@ -110,11 +122,12 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
+    if (become !== undefined) spec.process.passFds.forEach(close); // init alone has them now
     close(gate[0]);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
     const watch = (): Watcher => {
       const end = cgroup === null ? null : endOf(cgroup);
-      watcher ??= startWatcher(life, pidfd, end, [gate[1], root, report[0]]);
+      watcher ??= startWatcher(life, pidfd, end, [gate[1], root, report[0], ...spec.process.passFds]);
       return watcher;
     };
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
@@ -131,6 +144,7 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
       joinCgroup(cgroup, child.pid, facts.uid);
     }
     stopIfAsked(listener);
+    if (post !== null) armPost(post, started.pid, watch(), facts, inherited, listener);
     if (spec.pre !== null) {
       const { pre } = spec;
       say(() => `pre script: ${show(pre)} ${started.pid}`);
@@ -150,8 +164,8 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     // until init runs, signals wait for it: its process would only drop them
     const { pid } = started;
     const early: number[] = [];
-    const pass = (signal: number): number => call("kill", pid, signal);
-    listener.onSignal = (signal) => (signal === SIGNALS.SIGKILL ? pass(signal) : early.push(signal));
+    listener.onSignal = (signal) =>
+      signal === SIGNALS.SIGKILL ? call("kill", pid, signal) : early.push(signal);
     write(gate[1], "g");
     const running = watch(); // while the child makes its mounts; it does not run init without it
     write(gate[1], "g");
@@ -159,22 +173,15 @@ export function start(spec: Spec, { progress = null, become }: StartOptions = {}
     const failure = awaitReport(child, listener.waitForInput);
     if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
-    listener.onSignal = pass;
-    listener.inGroup = pid;
-    early.forEach(pass);
-    const state = endState(facts, cgroup, spec.limits.memory, progress !== null);
-    let ending = listener.waitFor(pid, become === undefined ? FOREVER : BRIEFLY);
+    listener.giveBack(early);
+    const state = endState(facts, cgroup, spec, post, progress !== null);
+    const supervision = superviseInit(spec, pid, listener.caught);
+    let ending = supervision.wait(become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
-      handOver({
-        child: pid,
-        pidfd,
-        listener,
-        watcher: running,
-        state,
-        title: become ?? [],
-        terminal: facts.terminal,
-      });
-      ending = listener.waitFor(pid, FOREVER)!;
+      const rules = supervision.rules();
+      const title = become ?? [];
+      handOver({ child: pid, pidfd, listener, rules, watcher: running, state, title, facts });
+      ending = supervision.wait(FOREVER)!;
     }
     listener.onSignal = () => {};
     if (facts.terminal !== null) giveTerminalBack(facts.terminal.foreground);

@@ -4,18 +4,21 @@
  */
 import { endOf } from "../host/cgroup/cgroup.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
+import { postPlan } from "../plan/pre.ts";
+import type { Rules } from "../plan/supervise.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
 import type { Facts } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { AT_EMPTY_PATH, F, O, SIG_BLOCK, SIG_UNBLOCK, SIGNALS } from "../sys/constants.ts";
+import { AT_EMPTY_PATH, CLOSE_RANGE, F, O, SIG_BLOCK, SIG_UNBLOCK, SIGNALS } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
-import { END_NAME, type EndState } from "./end.ts";
+import { END_NAME, type EndState, needsNs } from "./end.ts";
 import { changeMask, type Listener, maskOf } from "./listen.ts";
 import { draftProgram, writeProgram } from "./program.ts";
-import { type Watcher, watcherPlan } from "./watcher.ts";
+import { isReady, KILLED } from "./post.ts";
+import { startPost, type Watcher, watcherPlan } from "./watcher.ts";
 
-/** What the program's data takes at most. */
+/** What the program's data takes at most; a post script, whose path stands in it twice, as much again. */
 const ROOM = 48 * 1024;
 /** As many bytes of the command line as ps(1) may still show. */
 const TITLE_SIZE = 2000;
@@ -24,9 +27,11 @@ export interface Handover {
   readonly child: number;
   readonly pidfd: number;
   readonly listener: Listener;
+  /** how this process has waited until now */
+  readonly rules: Rules;
   readonly watcher: Watcher;
   readonly state: EndState;
-  readonly terminal: Facts["terminal"];
+  readonly facts: Facts;
   /** the command line that the process goes on showing */
   readonly title: readonly Bytes[];
 }
@@ -37,19 +42,30 @@ const asciiJson = (state: EndState): string =>
 
 /** The executable and what has to stay open for it. */
 function buildProgram(
-  { child, pidfd, listener, watcher, state, title, terminal }: Handover,
+  { child, pidfd, listener, rules, watcher, state, title, facts }: Handover,
   signals: number,
   executable: number,
 ) {
-  const draft = draftProgram(ROOM);
+  const { post } = state;
+  const draft = draftProgram(ROOM + (post === null ? 0 : ROOM));
   const { memory } = draft;
   const { life } = watcher;
   const { caught } = listener;
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
-  const watcherOps = watcherPlan(life, pidfd, cgroup, [executable, caught]);
+  const closing = [executable, caught];
+  const watcherOps = isReady(post)
+    ? watcherPlan(
+        life,
+        pidfd,
+        cgroup,
+        closing,
+        startPost(postPlan(post, KILLED, facts, [life[0], pidfd], [])),
+      )
+    : watcherPlan(life, pidfd, cgroup, closing);
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
   let again: Again | null = null;
-  if (state.verbose || state.cgroup !== null) {
+  const always = needsNs(state);
+  if (always || state.cgroup !== null) {
     const status = memory.reserve(24);
     const watcherPid = memory.reserve(24);
     const argv = memory.reserve(40);
@@ -58,17 +74,15 @@ function buildProgram(
         memory.putI64(argv + 8 * i, at);
       },
     );
-    const always = state.verbose || state.cgroup?.parent.left != null;
     again = { always, executable, argv, env: placeStrings([], memory), status, watcher: watcherPid };
   }
   const place = {
     child,
-    signals,
-    caught,
-    impatience: listener.impatience(),
+    rules: { ...rules, signals, until: 0 },
+    statusFile: !state.reaper,
     oldWatcher: watcher.pid,
     watcherTask: watcherTask.address,
-    foreground: terminal?.foreground ?? null,
+    foreground: facts.terminal?.foreground ?? null,
     cgroup,
     again,
   };
@@ -103,6 +117,8 @@ export function handOver(handover: Handover): void {
 function execute(program: ReturnType<typeof buildProgram>): void {
   const fd = writeProgram(program.draft, program.task);
   if (fd < 0) return;
+  // where the kernel lacks it, Bun has seen to all but one of the caller's
+  call("close_range", 3, 0xffffffff, CLOSE_RANGE.CLOSE_RANGE_CLOEXEC);
   for (const kept of program.kept) if (kept >= 0) call("fcntl", kept, F.F_SETFD, 0);
   scratch((memory) => {
     const empty = memory.placeString("");

@@ -10,6 +10,7 @@ import { call, startTask } from "../sys/kernel.ts";
 import { reapNow } from "./task.ts";
 
 const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
+const noPost: Op = { call: "getpid", args: [], step: "nothing to run yet" };
 
 export interface Watcher {
   readonly pid: number;
@@ -19,6 +20,8 @@ export interface Watcher {
   readonly life: readonly [number, number];
   /** the pre script to kill, or null when there is none (any more) */
   watchPre(pid: number | null): void;
+  /** the post script to start at the end */
+  watchPost(post: readonly Op[]): void;
   /** ends it; again does nothing */
   dismiss(): void;
 }
@@ -27,20 +30,30 @@ export interface Watcher {
  * All it does.
  * @param pidfd of the container's init, or -1 where the kernel has none
  * @param closing descriptors of ns that it must not keep open
+ * @param post starts the post script
  */
 export function watcherPlan(
   life: readonly [number, number],
   pidfd: number,
   cgroup: CgroupEnd | null,
   closing: readonly number[],
+  post: Op = noPost,
 ): Op[] {
   return [
     ...watchPlan(life, closing),
     nothing,
     ...(pidfd < 0 ? [] : endInit(pidfd)),
     ...(cgroup === null ? [] : endCgroup(cgroup)),
+    post,
   ];
 }
+
+/** Starts the post script, and leaves it alone. */
+export const startPost = (post: readonly Op[]): Op => ({
+  call: "start",
+  args: [{ task: post, base: 0 }],
+  step: "start the post script",
+});
 
 /** Starts it, with the same arguments. */
 export function startWatcher(...args: Parameters<typeof watcherPlan>): Watcher {
@@ -56,6 +69,7 @@ export function startWatcher(...args: Parameters<typeof watcherPlan>): Watcher {
     flags,
     life,
     watchPre: (pre) => task.replace(ops.indexOf(nothing), pre === null ? nothing : endPre(pre)),
+    watchPost: (post) => task.replace(ops.indexOf(noPost), startPost(post)),
     dismiss() {
       if (dismissed) return;
       dismissed = true;

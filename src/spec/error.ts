@@ -2,7 +2,7 @@
  * The one error of ns. Every layer throws it with words for a person: what failed, on which path, why, and where one can
  * act, what to do. Only the command line prints it.
  */
-export const EXIT = { usage: 2, failed: 125, cannotExecute: 126, notFound: 127 } as const;
+export const EXIT = { usage: 2, timedOut: 124, failed: 125, cannotExecute: 126, notFound: 127 } as const;
 
 export interface ErrorDetails {
   /** what a person can do about it */

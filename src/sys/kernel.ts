@@ -26,6 +26,7 @@ const DATA_AT = HEAD_SIZE + 16;
 // enough for a plan; not more, because JavaScript's collector counts it and would start to collect
 let arenaSize = 384 * 1024;
 const START_TASK = -1;
+const SUPERVISE = -3;
 const CATCH = -6;
 const FOREGROUND = -7;
 
@@ -78,6 +79,13 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): numb
 
 /** Starts the task that plan/encode.ts laid out at this address; its process id, or -errno. */
 export const startTask = (address: number): number => invoke(START_TASK, address, 0, 0, 0, 0, 0);
+
+/**
+ * Waits for the end of a child by the rules at this address (plan/supervise.ts), with the path of its status file or 0: its
+ * wait status, or -EAGAIN when the time for that is up.
+ */
+export const supervise = (pid: number, rules: number, statusFile: number): number =>
+  invoke(SUPERVISE, pid, rules, statusFile, 0, 0, 0);
 
 /**
  * From now on these signals, in whatever thread of this process, are written to the descriptor, a byte each. Unlike with

@@ -1,9 +1,48 @@
 /** Options about what init starts with, and how it ends. */
-import { usageError } from "../../spec/error.ts";
-import { show } from "../../sys/bytes.ts";
+import { addEnvFile, addKept } from "../../host/environment.ts";
+import { parseDuration, parsePositiveDuration } from "../../spec/duration.ts";
+import { parseKeptName, parseVariable } from "../../spec/env.ts";
+import { parseAbsolute, parseDescriptor, parseUmask } from "../../spec/process.ts";
+import { parseSignal } from "../../spec/signal.ts";
 import type { Flag } from "./flag.ts";
 
 export const processFlags: readonly Flag[] = [
+  {
+    name: "env",
+    short: "e",
+    kind: "list",
+    hint: "NAME=VALUE",
+    help: "a variable of INIT's environment; overrides ns's own, those of files and those kept",
+    apply: ({ spec }, value, option) => {
+      spec.process.env.set.push(parseVariable(value, option));
+    },
+  },
+  {
+    name: "env-file",
+    kind: "list",
+    hint: "FILE",
+    help: "variables from a file of NAME=VALUE lines, without quotes; # begins a comment",
+    apply: ({ spec }, value, option) => {
+      spec.process.env.fromFiles = addEnvFile(spec.process.env, value, option);
+    },
+  },
+  {
+    name: "keep-env",
+    kind: "list",
+    hint: "NAME",
+    help: "the caller's variable of this name, if there is one; NAME* for all that begin so",
+    apply: ({ spec }, value, option) => {
+      spec.process.env.kept = addKept(spec.process.env, parseKeptName(value, option));
+    },
+  },
+  {
+    name: "clear-env",
+    kind: "switch",
+    help: "none of ns's own variables, PATH and container included",
+    apply: ({ spec }) => {
+      spec.process.env.clear = true;
+    },
+  },
   {
     name: "workdir",
     short: "w",
@@ -11,8 +50,79 @@ export const processFlags: readonly Flag[] = [
     hint: "DIR",
     help: "INIT's working directory, inside NEWROOT",
     apply: ({ spec }, value, option) => {
-      if (!value.startsWith("/")) throw usageError(`${option}: '${show(value)}' is not an absolute path`);
-      spec.process.workdir = value;
+      spec.process.workdir = parseAbsolute(value, option);
+    },
+  },
+  {
+    name: "umask",
+    kind: "value",
+    hint: "OCTAL",
+    help: "INIT's umask, 022 without it",
+    apply: ({ spec }, value, option) => {
+      spec.process.umask = parseUmask(value, option);
+    },
+  },
+  {
+    name: "arg0",
+    kind: "value",
+    hint: "NAME",
+    help: "what INIT finds as its own name instead of its path (not if it is a script)",
+    apply: ({ spec }, value) => {
+      spec.process.arg0 = value;
+    },
+  },
+  {
+    name: "pass-fd",
+    kind: "list",
+    hint: "N",
+    help: "INIT keeps the caller's descriptor N, and so reaches whatever that refers to",
+    apply: ({ spec }, value, option) => {
+      const fd = parseDescriptor(value, option);
+      if (!spec.process.passFds.includes(fd)) spec.process.passFds.push(fd);
+    },
+  },
+  {
+    name: "reaper",
+    kind: "switch",
+    help: "for an INIT that is none: a tiny process 1 that reaps and passes signals on to it",
+    apply: ({ spec }) => {
+      spec.process.reaper = true;
+    },
+  },
+  {
+    name: "timeout",
+    kind: "value",
+    hint: "TIME",
+    help: "stop INIT when it has run that long: 30s, 5m; exit status 124",
+    apply: ({ spec }, value, option) => {
+      spec.process.stop.timeout = parsePositiveDuration(value, option);
+    },
+  },
+  {
+    name: "stop-signal",
+    kind: "value",
+    hint: "SIGNAL",
+    help: "what is sent to INIT for a SIGTERM: INT, RTMIN+3",
+    apply: ({ spec }, value, option) => {
+      spec.process.stop.signal = parseSignal(value, option);
+    },
+  },
+  {
+    name: "stop-timeout",
+    kind: "value",
+    hint: "TIME",
+    help: "kill INIT that long after it was asked to stop; without it: never, 10s after --timeout",
+    apply: ({ spec }, value, option) => {
+      spec.process.stop.grace = parseDuration(value, option);
+    },
+  },
+  {
+    name: "post",
+    kind: "value",
+    hint: "SCRIPT",
+    help: "script to run on the host at the end, with PRE's argument and the exit status; absolute",
+    apply: ({ spec }, value, option) => {
+      spec.process.post = parseAbsolute(value, option);
     },
   },
 ];

@@ -28,6 +28,7 @@ export const calls = {
   readlinkat: 78,
   capset: 91,
   unshare: 97,
+  clock_gettime: 113,
   kill: 129,
   rt_sigaction: 134,
   rt_sigprocmask: 135,

@@ -37,6 +37,7 @@ export const calls = {
   mount: 165,
   umount2: 166,
   getdents64: 217,
+  clock_gettime: 228,
   openat: 257,
   mkdirat: 258,
   unlinkat: 263,

@@ -1,0 +1,92 @@
+/**
+ * The last steps before init runs. Without --reaper the process executes it; with it the process stays, ns's own program in
+ * sealed memory, as process 1: it starts init as its child, passes signals on to it, reaps what others leave behind, and
+ * ends with init's status; the kernel ends the rest. Used by child.ts.
+ */
+import type { Facts, Spec } from "../spec/spec.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import { PR, SIGNALS } from "../sys/constants.ts";
+import { type Op, slot } from "./op.ts";
+import { byDefault, freshStart } from "./process.ts";
+import { rulesArg } from "./supervise.ts";
+
+/** Added to the index of init's own steps below a reaper when one of them is reported as failing. */
+export const BELOW_REAPER = 2000;
+
+/** 4 5 7 8 9 11 19 20 21 22: the process's own faults, SIGKILL, SIGSTOP, and the terminal's stops. */
+const NOT_PASSED_ON = [4, 5, 7, 8, 9, 11, 19, 20, 21, 22];
+/** All other signals as a mask: all bits but those (two's complement). */
+const ALL_OTHERS = -1 - NOT_PASSED_ON.reduce((mask, signal) => mask + 2 ** (signal - 1), 0);
+
+export interface LastPlace {
+  readonly report: number;
+  readonly inherited: readonly number[];
+  readonly environment: readonly Bytes[];
+  /** changes to init's own ids */
+  readonly become: readonly Op[];
+}
+
+/** The signals, descriptors, environment and arguments of init, and its exec. */
+function executeInit(spec: Spec, facts: Facts, { inherited, become, environment }: LastPlace): Op[] {
+  const { arg0, umask, passFds } = spec.process;
+  const argv: Bytes[] = [arg0 ?? spec.init, ...spec.args];
+  return [
+    ...freshStart(facts, inherited, [], { umask, passFds }),
+    ...become,
+    {
+      call: "execve",
+      args: [spec.init, { strings: argv }, { strings: environment }],
+      step: "execute init",
+    },
+  ];
+}
+
+/** Closes all that init keeps for itself; nothing that was opened later has a higher number than these and a few more. */
+function closeAll(facts: Facts, { report }: LastPlace, passFds: readonly number[]): Op[] {
+  const step = "close every descriptor above 2";
+  if (facts.kernel.closeRange) return [{ call: "close_range", args: [3, 0xffffffff, 0], step }];
+  const last = Math.max(report, ...passFds) + 16;
+  return Array.from({ length: last - 2 }, (_, i) => ({
+    call: "close",
+    args: [i + 3],
+    step,
+    fine: ["EBADF"],
+  }));
+}
+
+/** From the last gate to the exec of init. */
+export function lastSteps(spec: Spec, facts: Facts, place: LastPlace): Op[] {
+  const own = executeInit(spec, facts, place);
+  if (!spec.process.reaper) return own;
+  // on a terminal init has to stay in its foreground process group; elsewhere nobody else's group is its own
+  const session: Op[] =
+    facts.terminal === null ? [{ call: "setsid", args: [], step: "give init a session" }] : [];
+  const rules = rulesArg({
+    ...{ who: -1, signals: ALL_OTHERS, caught: -1, patience: 0, impatience: 0, stopSignal: SIGNALS.SIGTERM },
+    ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
+  });
+  return [
+    { call: "prctl", args: [PR.PR_SET_NAME, "ns"], step: "be called ns" },
+    ...byDefault(facts.ignoredSignals),
+    // every signal has been blocked since the clone: none is lost, and none does anything to process 1
+    {
+      call: "start",
+      args: [{ task: [...session, ...own], base: BELOW_REAPER }],
+      step: "start init",
+      save: "command",
+    },
+    ...place.become,
+    ...closeAll(facts, place, spec.process.passFds),
+    { call: "chdir", args: ["/"], step: "enter /" },
+    { call: "supervise", args: [slot("command"), rules, 0], step: "wait for init", save: "ending" },
+    { call: "exit", args: [slot("ending")], step: "exit" },
+  ];
+}
+
+/** The op of init's own below a reaper that was reported as failing. */
+export function opBelowReaper(ops: readonly Op[], index: number): Op | undefined {
+  for (const { args } of ops)
+    for (const arg of args)
+      if (typeof arg === "object" && "task" in arg) return arg.task[index - BELOW_REAPER];
+  return undefined;
+}
