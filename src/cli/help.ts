@@ -13,8 +13,8 @@ Starts a root file system's init as an isolated container: in namespaces of its 
 `;
 
 const STATUSES = `
-Exit status: INIT's own; 128+N if signal N ended it; 125 ns failed; 126 INIT cannot be executed; 127 INIT is not there;
-2 wrong usage.
+Exit status: INIT's own; 128+N if signal N ended it; 124 its --timeout; 125 ns failed; 126 INIT cannot be executed;
+127 INIT is not there; 2 wrong usage.
 
   sudo ns -m 1G -n /tmp/pre.sh /tmp/root /init.sh
   ns -u - /tmp/root /bin/sh $(id -u) $(id -g)

@@ -12,7 +12,7 @@ export const processFlags: readonly Flag[] = [
     short: "e",
     kind: "list",
     hint: "NAME=VALUE",
-    help: "a variable of INIT's environment; overrides ns's own, those of files and those kept",
+    help: "a variable of INIT's environment; goes before all others",
     apply: ({ spec }, value, option) => {
       spec.process.env.set.push(parseVariable(value, option));
     },
@@ -21,7 +21,7 @@ export const processFlags: readonly Flag[] = [
     name: "env-file",
     kind: "list",
     hint: "FILE",
-    help: "variables from a file of NAME=VALUE lines, without quotes; # begins a comment",
+    help: "variables of a file: NAME=VALUE lines without quotes, # for comments",
     apply: ({ spec }, value, option) => {
       spec.process.env.fromFiles = addEnvFile(spec.process.env, value, option);
     },
@@ -75,7 +75,7 @@ export const processFlags: readonly Flag[] = [
     name: "pass-fd",
     kind: "list",
     hint: "N",
-    help: "INIT keeps the caller's descriptor N, and so reaches whatever that refers to",
+    help: "INIT keeps descriptor N, and so reaches whatever it refers to",
     apply: ({ spec }, value, option) => {
       const fd = parseDescriptor(value, option);
       if (!spec.process.passFds.includes(fd)) spec.process.passFds.push(fd);
