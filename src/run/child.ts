@@ -5,11 +5,12 @@
  */
 import { encodeTask, sizeOf } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
+import type { Facts } from "../spec/spec.ts";
 import { BELOW_REAPER, opBelowReaper } from "../plan/reaper.ts";
 import { NsError } from "../spec/error.ts";
 import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
-import { close, readAll } from "../sys/file.ts";
+import { access, close, list, readAll } from "../sys/file.ts";
 import { startTask } from "../sys/kernel.ts";
 import { makePipe, type Started } from "./task.ts";
 import { draftProgram, writeProgram } from "./program.ts";
@@ -80,6 +81,17 @@ export function startChild(
       close(entered[0]);
     },
   };
+}
+
+/** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
+export function inheritedDescriptors(facts: Facts): number[] {
+  if (facts.kernel.closeRange) return [];
+  const entries = list("/proc/self/fd");
+  if (typeof entries === "number") return [];
+  // the descriptor of the listing itself is closed again, and its number will be one of ns's own
+  return entries
+    .map(({ name }) => Number(name))
+    .filter((fd) => fd > 2 && access(`/proc/self/fd/${fd}`, 0) === 0);
 }
 
 /** Becomes the program; the descriptors in use stay open, the plan closes them before init. */

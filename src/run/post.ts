@@ -12,6 +12,7 @@ import { CLONE, SIGNALS, signalName } from "../sys/constants.ts";
 import { close } from "../sys/file.ts";
 import { call } from "../sys/kernel.ts";
 import type { Outcome, Progress } from "./outcome.ts";
+import { inheritedDescriptors } from "./child.ts";
 import { scriptError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
 import { awaitReport, startReported } from "./task.ts";
@@ -54,7 +55,10 @@ function runPost(post: Post, status: number, progress: Progress | null): string 
   const facts = probe();
   const listener = listen(facts.ignoredSignals);
   if (listener === null) return `cannot start the post script ${path}: too many open files`;
-  const ops = postPlan(post, status, facts, [], [...listener.signals, SIGNALS.SIGCHLD]);
+  const ops = postPlan(post, status, facts, inheritedDescriptors(facts), [
+    ...listener.signals,
+    SIGNALS.SIGCHLD,
+  ]);
   const started = startReported(ops, CLONE.CLONE_VM);
   try {
     if (typeof started === "number") return `cannot start the post script ${path}`;

@@ -9,13 +9,13 @@ import { closeDescriptors } from "../plan/process.ts";
 import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { showSize } from "../spec/size.ts";
-import type { Facts, Spec } from "../spec/spec.ts";
+import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { SIGNALS } from "../sys/constants.ts";
-import { access, close, list, workingDirectory, write } from "../sys/file.ts";
+import { close, workingDirectory, write } from "../sys/file.ts";
 import { call, giveTerminalBack, scratch } from "../sys/kernel.ts";
 import { check } from "./check.ts";
-import { type Child, startChild } from "./child.ts";
+import { type Child, inheritedDescriptors, startChild } from "./child.ts";
 import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
@@ -26,17 +26,6 @@ import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { superviseInit } from "./supervise.ts";
 import { handOver } from "./waiter.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
-
-/** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
-function inheritedDescriptors(facts: Facts): number[] {
-  if (facts.kernel.closeRange) return [];
-  const entries = list("/proc/self/fd");
-  if (typeof entries === "number") return [];
-  // the descriptor of the listing itself is closed again, and its number will be one of ns's own
-  return entries
-    .map(({ name }) => Number(name))
-    .filter((fd) => fd > 2 && access(`/proc/self/fd/${fd}`, 0) === 0);
-}
 
 const stopIfAsked = (listener: Listener): void => {
   const signal = listener.stopped();

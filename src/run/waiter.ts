@@ -53,14 +53,9 @@ function buildProgram(
   const { caught } = listener;
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
   const closing = [executable, caught];
+  const kept = [...life, pidfd, caught, ...(state.cgroup === null ? [] : [state.cgroup.lock])];
   const watcherOps = isReady(post)
-    ? watcherPlan(
-        life,
-        pidfd,
-        cgroup,
-        closing,
-        startPost(postPlan(post, KILLED, facts, [life[0], pidfd], [])),
-      )
+    ? watcherPlan(life, pidfd, cgroup, closing, startPost(postPlan(post, KILLED, facts, kept, [])))
     : watcherPlan(life, pidfd, cgroup, closing);
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
   let again: Again | null = null;

@@ -30,7 +30,7 @@ export const processFlags: readonly Flag[] = [
     name: "keep-env",
     kind: "list",
     hint: "NAME",
-    help: "the caller's variable of this name, if there is one; NAME* for all that begin so",
+    help: "the caller's variable of this name; NAME*: all that begin so",
     apply: ({ spec }, value, option) => {
       spec.process.env.kept = addKept(spec.process.env, parseKeptName(value, option));
     },
