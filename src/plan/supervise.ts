@@ -27,13 +27,25 @@ export interface Rules {
 }
 
 /** Mirrored by struct rules in csrc/launcher.c. */
-const ORDER = [
-  ...["who", "signals", "caught", "patience", "impatience", "stopSignal", "grace", "lastGrace"],
-  ...["deadline", "stopping", "until"],
-] as readonly (keyof Rules)[];
+const ORDER: readonly (keyof Rules)[] = [
+  "who",
+  "signals",
+  "caught",
+  "patience",
+  "impatience",
+  "stopSignal",
+  "grace",
+  "lastGrace",
+  "deadline",
+  "stopping",
+  "until",
+];
 
 /** Bytes that the rules take. */
 export const RULES_SIZE = 8 * ORDER.length;
+
+/** Where in them `until` is. */
+export const UNTIL_AT = 80;
 
 /** Set beside the 16 bits of a wait status (wait(2)) if the deadline had passed. */
 export const TIMED_OUT = 1 << 16;

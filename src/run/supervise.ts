@@ -1,5 +1,5 @@
 /** Waits for init in this process, by the same machine code and rules as the waiting program (plan/supervise.ts). */
-import { type Rules, RULES_SIZE, putRules, takeRules } from "../plan/supervise.ts";
+import { putRules, type Rules, RULES_SIZE, takeRules, UNTIL_AT } from "../plan/supervise.ts";
 import type { Spec } from "../spec/spec.ts";
 import { arena, call, scratch, supervise } from "../sys/kernel.ts";
 
@@ -42,9 +42,7 @@ export function superviseInit({ process: { stop, reaper } }: Spec, pid: number, 
   putRules(rules, (offset, value) => memory.putI64(at + offset, value));
   return {
     wait(milliseconds) {
-      const until = milliseconds < 0 ? 0 : now() + milliseconds;
-      const current = { ...takeRules((offset) => memory.getI64(at + offset)), until };
-      putRules(current, (offset, value) => memory.putI64(at + offset, value));
+      memory.putI64(at + UNTIL_AT, milliseconds < 0 ? 0 : now() + milliseconds);
       const status = supervise(pid, at, statusFile);
       return status < 0 ? null : status;
     },
