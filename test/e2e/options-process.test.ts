@@ -494,6 +494,15 @@ rootTest("where nothing may be executed from memory there is no reaper; the othe
   expect(ran).toMatchObject({ status: 124, stderr: "ns: stopped after its timeout of 100ms\n" });
 });
 
+rootTest("a reaper takes init's ids too, and needs none to reap", async () => {
+  const text = "awk '/^(Uid|CapEff)/ { print $2 }' /proc/1/status /proc/self/status; (true &); exit 3";
+  const ran = await runCommand(
+    line(false, ["/bin/sh", "-c", text], { options: ["--reaper", "--as", "33:33"] }),
+  );
+  const user = "33\n0000000000000000\n";
+  expect(ran).toMatchObject({ status: 3, stdout: user + user, stderr: "" });
+});
+
 /** Has ns become the waiting program? */
 function isWaiter(pid: number): boolean {
   try {
