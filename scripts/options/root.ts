@@ -7,4 +7,15 @@ export const rootExamples: Examples = {
     command: "ns --read-only [-u] - ROOT /bin/sh [UID GID] -- -c 'touch /x 2>/dev/null || echo read-only'",
     prints: "read-only",
   },
+  ephemeral: {
+    text: "The file is there as long as the container.",
+    command:
+      "ns --ephemeral=16M [-u] - ROOT /bin/sh [UID GID] -- -c 'echo x >/new; ls /new'; ls ROOT/new 2>/dev/null || echo gone",
+    prints: "/new\ngone",
+  },
+  overlay: {
+    text: "What the container changes can be looked at afterwards. The directory for the kernel, UPPER.ns-work, is made for the run and removed.",
+    command: "d=$(mktemp -d); ns --overlay $d [-u] - ROOT /bin/touch [UID GID] -- /new; ls $d; rm -r $d",
+    prints: "new",
+  },
 };

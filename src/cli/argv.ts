@@ -5,6 +5,7 @@
 import { usageError } from "../spec/error.ts";
 import { completeMaps, parseId } from "../spec/ids.ts";
 import { checkNamespaces } from "../spec/namespaces.ts";
+import { parseRoot } from "../spec/rootfs.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
@@ -145,7 +146,9 @@ export const finishSpec = (
   rest: Pick<Spec, "pre" | "root" | "init" | "args" | "debug" | "user">,
 ): Spec => {
   checkNamespaces(draft.spec.namespaces, draft.spec.network.mode !== "host");
-  return { ...draft.spec, ...rest };
+  const { root, lower } = parseRoot(rest.root);
+  if (lower.length > 0) draft.spec.rootfs.lower = lower;
+  return { ...draft.spec, ...rest, root };
 };
 
 /** Whose ids the container's are: what stands behind INIT, or what the options say instead. @throws NsError (usage) */

@@ -31,6 +31,7 @@ export function openFilesLimit(limits: string): { soft: number; hard: number } |
 }
 
 export interface Mount {
+  readonly id: number;
   /** directory of the file system that is mounted */
   readonly root: string;
   readonly point: string;
@@ -38,6 +39,8 @@ export interface Mount {
   /** the file system's own options */
   readonly options: readonly string[];
   readonly readOnly: boolean;
+  /** the mount's own options: ro, nosuid and so on */
+  readonly flags: readonly string[];
 }
 
 const unquote = (text: string): string =>
@@ -49,14 +52,17 @@ export function parseMountinfo(text: string): Mount[] {
   for (const line of text.split("\n")) {
     const [left, right] = line.split(" - ");
     if (left === undefined || right === undefined) continue;
-    const [, , , root, point, options] = left.split(" ");
+    const [id, , , root, point, options] = left.split(" ");
     const [type, , superOptions] = right.split(" ");
+    const flags = options!.split(",");
     mounts.push({
+      id: Number(id),
       root: unquote(root!),
       point: unquote(point!),
       type: type!,
       options: (superOptions ?? "").split(","),
-      readOnly: options!.split(",").includes("ro"),
+      readOnly: flags.includes("ro"),
+      flags,
     });
   }
   return mounts;

@@ -2,6 +2,7 @@
  * The whole life of the child before it is init: wait for the parent, become root, move into the new root, exec. The
  * order is the security: read it from top to bottom.
  */
+import { NO_SOURCES, type Sources } from "../spec/mounts.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
@@ -9,7 +10,8 @@ import type { Identity } from "../spec/ids.ts";
 import { becomeInit, becomeRoot, withHome } from "./ids.ts";
 import { enterInside } from "./inside.ts";
 import { procMount } from "./mounts/proc.ts";
-import { bindRoot, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
+import { bindRoot, isolateMounts, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
+import { openSources, userMounts } from "./mounts/user.ts";
 import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
@@ -26,6 +28,8 @@ export interface ChildPlace {
   readonly report: number;
   /** NEWROOT's absolute path as it is now */
   readonly rootPath: Bytes;
+  /** what the root and the mounts are made of; without it they take nothing from the host */
+  readonly sources?: Sources;
   /** descriptors to close one by one where the kernel lacks close_range */
   readonly inherited: readonly number[];
   /** init's ids and the maps; without it they are as always: 0, and one of each */
@@ -85,6 +89,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
   const environment = spec.process.env.clear ? own : withHome(own, place.identity?.init);
   // with uid 0 go the capabilities: nothing behind this can need one
   const become = place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent];
+  const sources = place.sources ?? NO_SOURCES;
   return [
     dieWithParent,
     // until the exec this is still ns: nobody of the container's ids may look into it
@@ -92,10 +97,14 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     waitAtGate(place, "wait for the parent"),
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
-    ...bindRoot(spec, facts, place.rootPath, place.rootTree),
+    isolateMounts(),
+    ...openSources(spec, facts, sources),
+    ...bindRoot(spec, facts, place.rootPath, sources, place.rootTree),
     ...pivotRoot(facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
+    // not before: from / a `..` leads into the old root as long as that is stacked on the new one
+    ...userMounts(spec, facts, sources),
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),

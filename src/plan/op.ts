@@ -6,7 +6,7 @@ import type { Call } from "../sys/abi.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 
-/** Results that later ops use. The launcher has room for ten in a task. */
+/** Results that later ops use. */
 export type Slot =
   | "root"
   | "proc"
@@ -15,6 +15,13 @@ export type Slot =
   | "socket"
   | "null"
   | "file"
+  | "here"
+  | "memory"
+  | "context"
+  | "parent"
+  | "target"
+  | `layer${number}`
+  | `tree${number}`
   | "watcher"
   | "command"
   | "ending";

@@ -4,9 +4,10 @@
  * replaces itself (run/waiter.ts): Bun's 28 MB are gone, the process id stays.
  */
 import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
+import type { Work } from "../spec/mounts.ts";
 import { type Op, slot } from "./op.ts";
 import { type Rules, rulesArg } from "./supervise.ts";
-import { type CgroupEnd, endCgroup } from "./watch.ts";
+import { type CgroupEnd, endCgroup, endWork } from "./watch.ts";
 
 export interface WaitPlace {
   readonly child: number;
@@ -22,6 +23,8 @@ export interface WaitPlace {
   readonly watcherTask: number;
   /** what to remove of the run's cgroup */
   readonly cgroup: CgroupEnd | null;
+  /** the directory to remove of an overlay */
+  readonly work: Work | null;
   /** how to become ns again for an end that needs it; null: never */
   readonly again: Again | null;
 }
@@ -58,6 +61,14 @@ function removeCgroup({ cgroup, again }: WaitPlace): Op[] {
   return [{ ...become, onlyIfKilled: "ending" }, { ...run!, skipNext: true }, become, ...rest];
 }
 
+function removeWork({ work, again }: WaitPlace): Op[] {
+  if (work === null) return [];
+  const [inner, ...rest] = endWork(work);
+  if (again === null) return [inner!, ...rest];
+  // what overlayfs has left in it has names that ns has to look for
+  return [{ ...inner!, fine: [...inner!.fine!, "ENOENT"], skipNext: true }, becomeNsAgain(again), ...rest];
+}
+
 /** All ops of the waiting program, up to its exit. */
 export function waitPlan(place: WaitPlace): Op[] {
   const { again } = place;
@@ -89,6 +100,7 @@ export function waitPlan(place: WaitPlace): Op[] {
           { call: "decimal", args: [slot("watcher"), again.watcher], step: "write the watcher's process id" },
         ] satisfies Op[])),
     ...(again?.always ? [becomeNsAgain(again)] : []),
+    ...removeWork(place),
     ...removeCgroup(place),
     ...end("watcher"),
     { call: "exit", args: [slot("ending")], step: "exit" },

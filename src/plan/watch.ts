@@ -3,7 +3,8 @@
  * own parent-death signal is the first line, but an init can switch that off (prctl(2)); the watcher is out of its
  * reach. It shares ns's memory and executes these ops from it, so what ns changes while it waits is done too.
  */
-import type { Bytes } from "../sys/bytes.ts";
+import { type Bytes, show } from "../sys/bytes.ts";
+import type { Work } from "../spec/mounts.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O, SIGNALS } from "../sys/constants.ts";
 import type { ErrnoName } from "../sys/errno.ts";
 import { type Op, slot } from "./op.ts";
@@ -60,6 +61,12 @@ export const removeDirectory = (path: Bytes): Op => ({
   step: `remove the cgroup ${path}`,
   fine: GONE_OR_IN_USE,
 });
+
+/** Removes the directory of an overlay, as far as it is empty. */
+export function endWork({ path, isOwn }: Work): Op[] {
+  const remove = (name: Bytes): Op => ({ ...removeDirectory(name), step: `remove ${show(name)}` });
+  return [remove(`${path}/work`), ...(isOwn ? [remove(path)] : [])];
+}
 
 function writeTo(path: Bytes, content: string): Op[] {
   const step = `write ${content} to ${path}`;

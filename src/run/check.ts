@@ -9,6 +9,7 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
+import { checkMounts, isWholeRoot } from "./check-mounts.ts";
 import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
 
 const EXECUTE = 1;
@@ -78,14 +79,11 @@ function checkJoinNet(network: Bytes, { capabilities }: Facts): void {
 
 /** What was asked for and this kernel or this caller cannot do. */
 function checkKernel(spec: Spec, facts: Facts): void {
-  const { kernel } = facts;
   const { joinNet, time } = spec.namespaces;
   if (spec.ids.idmapRoot) checkIdmapRoot(facts);
   if (joinNet !== null) checkJoinNet(joinNet, facts);
   if (time !== null && !hasNamespace("time"))
     throw new NsError("this kernel has no time namespaces (--time), which Linux has from 5.6 on");
-  if (spec.rootfs.readOnly && !kernel.mountSetattr)
-    throw new NsError("--read-only needs Linux 5.12 or newer");
 }
 
 function checkScript(name: "pre script" | "post script", path: Bytes): void {
@@ -137,11 +135,12 @@ export function initError(spec: Spec, problem: Problem): NsError {
 export function check(spec: Spec, facts: Facts): number {
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
+  checkMounts(spec, facts);
   if (spec.pre !== null) checkScript("pre script", spec.pre);
   if (spec.process.post !== null) checkScript("post script", spec.process.post);
   for (const fd of spec.process.passFds) checkPassed(fd);
   const root = openRoot(spec.root);
-  const problem = inspectProgram(root, spec.init);
+  const problem = isWholeRoot(spec) ? inspectProgram(root, spec.init) : null;
   if (problem === null) return root;
   close(root);
   throw initError(spec, problem);

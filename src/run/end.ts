@@ -6,6 +6,8 @@ import { type Cgroup, removeCgroup, type Self, wasOutOfMemory } from "../host/cg
 import { TIMED_OUT } from "../plan/supervise.ts";
 import { showDuration } from "../spec/duration.ts";
 import { EXIT } from "../spec/error.ts";
+import { removeWork } from "../host/work.ts";
+import type { Work } from "../spec/mounts.ts";
 import { showSize } from "../spec/size.ts";
 import type { Spec } from "../spec/spec.ts";
 import { SIGNALS, signalName } from "../sys/constants.ts";
@@ -31,6 +33,8 @@ export interface EndState {
   /** process 1 was ns's own, which tells by its exit status of the signal that ended init */
   readonly reaper: boolean;
   readonly post: PostDraft | null;
+  /** the directory to remove of an overlay */
+  readonly work: Work | null;
 }
 
 /** The end has more to say or to do than the waiting program can, whatever it is. */
@@ -65,10 +69,11 @@ export function endRun(
 
 /** Removes the cgroup and ends the watcher. @param dismiss may be called twice */
 export function clearAway(
-  { cgroup, self }: Pick<EndState, "cgroup" | "self">,
+  { cgroup, self, work }: Pick<EndState, "cgroup" | "self" | "work">,
   dismiss: () => void,
   progress: Progress | null,
 ): void {
+  if (work !== null) removeWork(work);
   // in ns's own leaf the watcher would be in the way (host/cgroup/tree.ts)
   if (cgroup?.parent.left != null) dismiss();
   if (cgroup !== null && !removeCgroup(cgroup, self))
@@ -98,10 +103,11 @@ export const endState = (
   { limits: { memory }, process: { reaper, stop } }: Spec,
   post: PostDraft | null,
   verbose: boolean,
+  work: Work | null,
 ): EndState => ({
   self: { pid: self.pid, uid: self.uid },
   cgroup,
   memory: memory === null ? null : showSize(memory),
-  ...{ verbose, reaper, post },
+  ...{ verbose, reaper, post, work },
   timeout: stop.timeout === null ? null : showDuration(stop.timeout),
 });

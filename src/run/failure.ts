@@ -7,7 +7,54 @@ import { EXIT, NsError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type ErrnoName, errnoName, errnoText } from "../sys/errno.ts";
+import { isWholeRoot } from "./check-mounts.ts";
 import { initError, userNamespaceProblem } from "./check.ts";
+
+/** What to do about mounts, by (step, errno). */
+const MOUNT_NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
+  [
+    /^make .* in the root$/,
+    ["EROFS", "EACCES", "EPERM"],
+    "it is not there and the root cannot be written: make it beforehand",
+  ],
+  [/^make the link/, ["EINVAL", "EEXIST"], "there is something of that name that is no link"],
+  [/^(enter|open) .* in the root$/, ["ENOENT", "ELOOP"], "a link on the way leads to nothing in the root"],
+  [
+    /^(enter|open) .* in the root$/,
+    ["ENOTDIR"],
+    "what is there is not of the kind that is to be mounted on it",
+  ],
+  [/^(enter|open) .* in the root$/, ["EAGAIN"], "something was renamed or mounted meanwhile: try again"],
+  [
+    /^take the root without/,
+    ["EINVAL"],
+    "this user may not leave it out, and an overlay cannot have it: unmount it first",
+  ],
+  [
+    /^take .* from the host$/,
+    ["EINVAL"],
+    "something is mounted below it that this user may not leave out: without norec it comes along",
+  ],
+  [
+    /^take .* from the host$/,
+    ["EACCES"],
+    "with --user it is looked up with the rights of UID and GID, not with yours",
+  ],
+  [/overlay/, ["EPERM"], "ordinary users may mount overlays from Linux 5.11 on"],
+  [/overlay/, ["EACCES"], "the directories for changes have to belong to the container's root"],
+  [
+    /overlay/,
+    ["EINVAL"],
+    "the kernel log says why (dmesg): directories for changes have to be on one mount, apart from each other",
+  ],
+  [/overlay/, ["ENODEV"], "this kernel has no overlayfs: modprobe overlay"],
+  [/overlay/, ["EBUSY"], "another overlay uses the directories for changes"],
+  [
+    /^mount (sysfs|mqueue|cgroup|devpts)/,
+    ["EPERM"],
+    "the host's own is covered in part, or belongs to another namespace than the container's",
+  ],
+];
 
 /** (step of the plan, errno) -> what to do. The first that fits is taken. */
 const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
@@ -36,6 +83,7 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EINVAL"],
     "something is mounted below the root that this user may not carry along",
   ],
+  ...MOUNT_NOTES,
   [
     /^drop supplementary groups/,
     ["EPERM"],
@@ -107,8 +155,8 @@ function whoIs({ user, ids }: Spec): string {
 export function childError(spec: Spec, op: Op, errno: number, root: number): NsError {
   if (op.call !== "execve")
     return new NsError(`cannot ${op.step}: ${errnoText(errno)}`, { errno, note: noteFor(op.step, errno) });
-  const problem =
-    errnoName(errno) === "ENOEXEC" ? explainFormat(root, spec.init) : inspectProgram(root, spec.init);
+  const look = errnoName(errno) === "ENOEXEC" ? explainFormat : inspectProgram;
+  const problem = isWholeRoot(spec) ? look(root, spec.init) : null;
   if (problem !== null) return initError(spec, problem);
   const missing = errnoName(errno) === "ENOENT";
   return new NsError(`cannot execute init ${show(spec.init)} in ${show(spec.root)}: ${errnoText(errno)}`, {

@@ -5,6 +5,7 @@ import { memoryLocation } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps, type MapStep } from "../host/idmap.ts";
+import { assumeSources } from "../host/sources.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { closeDescriptors, preEnvironment } from "../plan/process.ts";
@@ -81,7 +82,8 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     for (const call of calls) lines.push({ who, call });
   };
   const identity = identityOf(spec, facts);
-  const place = { ...PLACE, identity, ...(spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {}) };
+  const rootTree = spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {};
+  const place = { ...PLACE, identity, sources: assumeSources(spec), ...rootTree };
   const enter = [...enterPlan(spec, place), ...closeDescriptors(facts, [])];
   const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;

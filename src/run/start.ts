@@ -3,11 +3,13 @@ import { type Cgroup, createCgroup, endOf, joinCgroup } from "../host/cgroup/cgr
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { insideNetwork } from "../host/netns.ts";
+import { closeSources, findSources, inheritedOf } from "../host/sources.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
 import { closeDescriptors } from "../plan/process.ts";
 import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
+import { NO_SOURCES } from "../spec/mounts.ts";
 import { showSize } from "../spec/size.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
@@ -72,6 +74,8 @@ function runContainer(
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
   let rootTree: number | undefined;
+  let sources = NO_SOURCES;
+  const work = () => sources.changes?.work ?? null;
   try {
     const identity = findIdentity(spec, facts, root);
     if (spec.limits.memory !== null) {
@@ -80,6 +84,7 @@ function runContainer(
       cgroup = made;
       say(() => `cgroup: ${made.directory}, memory ${showSize(memory)}`);
     }
+    sources = findSources(spec, facts, root, identity);
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
     const path = workingDirectory();
@@ -91,7 +96,7 @@ function runContainer(
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
     const place = {
-      ...{ gate, inherited, life: life[1], report: report[1] },
+      ...{ gate, inherited, life: life[1], report: report[1], sources },
       rootPath: typeof path === "string" ? path : spec.root,
       ...(identity === null ? {} : { identity }),
       ...(rootTree === undefined ? {} : { rootTree }),
@@ -102,7 +107,8 @@ function runContainer(
       main: childPlan(spec, facts, place),
     };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const pipes = { gate: gate[0], report, kept: rootTree === undefined ? [] : [rootTree] };
+    const kept = [...inheritedOf(sources), ...(rootTree === undefined ? [] : [rootTree])];
+    const pipes = { gate: gate[0], report, kept };
     const started = insideNetwork(spec.namespaces.joinNet, () =>
       startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null),
     );
@@ -113,10 +119,14 @@ function runContainer(
     child = started;
     if (become !== undefined) spec.process.passFds.forEach(close); // init alone has them now
     close(gate[0]);
+    closeSources(sources);
     const pidfd = facts.kernel.pidfd ? child.task.pidfd() : -1;
     const watch = (): Watcher => {
       const end = cgroup === null ? null : endOf(cgroup);
-      watcher ??= startWatcher(life, pidfd, end, [gate[1], root, report[0], ...spec.process.passFds]);
+      watcher ??= startWatcher({
+        ...{ life, pidfd, cgroup: end, work: work() },
+        closing: [gate[1], root, report[0], ...spec.process.passFds],
+      });
       return watcher;
     };
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
@@ -163,7 +173,7 @@ function runContainer(
     if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.giveBack(early);
-    const state = endState(facts, cgroup, spec, post, progress !== null);
+    const state = endState(facts, cgroup, spec, post, progress !== null, work());
     const supervision = superviseInit(spec, pid, listener.caught);
     let ending = supervision.wait(become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
@@ -183,9 +193,10 @@ function runContainer(
       call("kill", child.pid, SIGNALS.SIGKILL);
       reapNow(child.pid);
     }
-    clearAway({ cgroup, self: facts }, () => watcher?.dismiss(), progress);
+    clearAway({ cgroup, self: facts, work: work() }, () => watcher?.dismiss(), progress);
     if (rootTree !== undefined) close(rootTree);
     close(root);
+    if (sources.changes !== null) close(sources.changes.work.lock);
     close(listener.caught);
   }
 }

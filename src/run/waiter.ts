@@ -54,13 +54,14 @@ function buildProgram(
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
   const closing = [executable, caught];
   const kept = [...life, pidfd, caught, ...(state.cgroup === null ? [] : [state.cgroup.lock])];
-  const watcherOps = isReady(post)
-    ? watcherPlan(life, pidfd, cgroup, closing, startPost(postPlan(post, KILLED, facts, kept, [])))
-    : watcherPlan(life, pidfd, cgroup, closing);
+  const watcherOps = watcherPlan({
+    ...{ life, pidfd, cgroup, closing, work: state.work },
+    ...(isReady(post) ? { post: startPost(postPlan(post, KILLED, facts, kept, [])) } : {}),
+  });
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
   let again: Again | null = null;
   const always = needsNs(state);
-  if (always || state.cgroup !== null) {
+  if (always || state.cgroup !== null || state.work !== null) {
     const status = memory.reserve(24);
     const watcherPid = memory.reserve(24);
     const argv = memory.reserve(40);
@@ -80,6 +81,7 @@ function buildProgram(
     foreground: facts.terminal?.foreground ?? null,
     cgroup,
     again,
+    work: state.work,
   };
   const { address } = encodeTask(waitPlan(place), { flags: 0, report: -1, stack: 0 }, memory);
   const words = title.join("\0").length > TITLE_SIZE ? title.slice(0, 1) : title;
@@ -91,6 +93,7 @@ function buildProgram(
       ...[...life, pidfd, caught],
       ...(again === null ? [] : [executable]),
       ...(state.cgroup === null ? [] : [state.cgroup.lock]),
+      ...(state.work === null ? [] : [state.work.lock]),
     ],
   };
 }

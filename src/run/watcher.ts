@@ -1,8 +1,9 @@
 /** The watcher process (plan/watch.ts): started beside the container, told what to take down, dismissed at the end. */
 import { encodeTask } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
-import { type CgroupEnd, endCgroup, endInit, endPre, watchPlan } from "../plan/watch.ts";
+import { type CgroupEnd, endCgroup, endInit, endPre, endWork, watchPlan } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
+import type { Work } from "../spec/mounts.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
@@ -26,23 +27,28 @@ export interface Watcher {
   dismiss(): void;
 }
 
-/**
- * All it does.
- * @param pidfd of the container's init, or -1 where the kernel has none
- * @param closing descriptors of ns that it must not keep open
- * @param post starts the post script
- */
-export function watcherPlan(
-  life: readonly [number, number],
-  pidfd: number,
-  cgroup: CgroupEnd | null,
-  closing: readonly number[],
-  post: Op = noPost,
-): Op[] {
+/** What it is to take down. */
+export interface Watched {
+  /** the pipe that ns's death closes */
+  readonly life: readonly [number, number];
+  /** of the container's init, or -1 where the kernel has none */
+  readonly pidfd: number;
+  readonly cgroup: CgroupEnd | null;
+  /** the directory to remove of an overlay */
+  readonly work: Work | null;
+  /** descriptors of ns that it must not keep open */
+  readonly closing: readonly number[];
+  /** starts the post script */
+  readonly post?: Op;
+}
+
+/** All it does. */
+export function watcherPlan({ life, pidfd, cgroup, work, closing, post = noPost }: Watched): Op[] {
   return [
     ...watchPlan(life, closing),
     nothing,
     ...(pidfd < 0 ? [] : endInit(pidfd)),
+    ...(work === null ? [] : endWork(work)),
     ...(cgroup === null ? [] : endCgroup(cgroup)),
     post,
   ];
@@ -55,10 +61,9 @@ export const startPost = (post: readonly Op[]): Op => ({
   step: "start the post script",
 });
 
-/** Starts it, with the same arguments. */
-export function startWatcher(...args: Parameters<typeof watcherPlan>): Watcher {
-  const [life] = args;
-  const ops = watcherPlan(...args);
+export function startWatcher(watched: Watched): Watcher {
+  const { life } = watched;
+  const ops = watcherPlan(watched);
   const flags = CLONE.CLONE_VM;
   const task = encodeTask(ops, { flags, report: -1 });
   const pid = startTask(task.address);

@@ -28,10 +28,13 @@ export const MS = {
   MS_NODEV: 4,
   MS_NOEXEC: 8,
   MS_REMOUNT: 0x20,
+  MS_NOATIME: 0x400,
+  MS_NODIRATIME: 0x800,
   MS_BIND: 0x1000,
   MS_MOVE: 0x2000,
   MS_REC: 0x4000,
   MS_PRIVATE: 0x40000,
+  MS_RELATIME: 0x200000,
 } as const;
 
 export const MNT = { MNT_DETACH: 2 } as const;
@@ -49,7 +52,7 @@ export const OPEN_TREE = {
 } as const;
 export const MOVE_MOUNT = { MOVE_MOUNT_F_EMPTY_PATH: 4, MOVE_MOUNT_T_EMPTY_PATH: 0x40 } as const;
 export const FSOPEN = { FSOPEN_CLOEXEC: 1 } as const;
-export const FSCONFIG = { FSCONFIG_SET_STRING: 1, FSCONFIG_CMD_CREATE: 6 } as const;
+export const FSCONFIG = { FSCONFIG_SET_FLAG: 0, FSCONFIG_SET_STRING: 1, FSCONFIG_CMD_CREATE: 6 } as const;
 
 export const O = {
   O_RDONLY: 0,

@@ -75,6 +75,10 @@ export const makeDirectory = (path: Bytes): number =>
 export const removeDirectory = (path: Bytes): number =>
   scratch((memory) => call("unlinkat", AT_FDCWD, memory.placeString(path), AT_REMOVEDIR));
 
+/** fchownat(2). */
+export const changeOwner = (path: Bytes, uid: number, gid: number): number =>
+  scratch((memory) => call("fchownat", AT_FDCWD, memory.placeString(path), uid, gid, 0));
+
 /** What a symbolic link holds. */
 export const readLink = (path: Bytes, directory = AT_FDCWD): Bytes | number =>
   scratch((memory) => {

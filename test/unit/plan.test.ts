@@ -4,6 +4,7 @@ import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
 import { cloneFlags, namespacesOf } from "../../src/plan/namespaces.ts";
 import { prePlan } from "../../src/plan/pre.ts";
 import { showClone, showOp } from "../../src/plan/show.ts";
+import { NO_SOURCES } from "../../src/spec/mounts.ts";
 import { defaultSpec, type Facts, NAMESPACES, type Spec } from "../../src/spec/spec.ts";
 
 const spec: Spec = { ...defaultSpec(), root: "/r", init: "/init", args: ["a b"] };
@@ -26,7 +27,14 @@ const old: Facts["kernel"] = {
   pidfd: false,
   mountSetattr: false,
 };
-const place: ChildPlace = { gate: [3, 4], life: 6, report: 8, rootPath: "/r", inherited: [7, 9] };
+const place: ChildPlace = {
+  gate: [3, 4],
+  life: 6,
+  report: 8,
+  rootPath: "/r",
+  inherited: [7, 9],
+  sources: NO_SOURCES,
+};
 const whole = (s: Spec, f: Facts) => [...enterPlan(s, place), ...childPlan(s, f, place)];
 const shown = (s: Spec, f: Facts): string => whole(s, f).map(showOp).join("\n");
 

@@ -1,4 +1,6 @@
 /** Options about what NEWROOT is and who may write to it. */
+import { parseChanges } from "../../spec/rootfs.ts";
+import { parseSize } from "../../spec/size.ts";
 import type { Flag } from "./flag.ts";
 
 export const rootFlags: readonly Flag[] = [
@@ -6,8 +8,29 @@ export const rootFlags: readonly Flag[] = [
     name: "read-only",
     kind: "switch",
     help: "nothing in NEWROOT can be written, nor in what is mounted below it",
+    excludes: ["ephemeral"],
     apply: ({ spec }) => {
       spec.rootfs.readOnly = true;
+    },
+  },
+  {
+    name: "ephemeral",
+    kind: "optional",
+    hint: "SIZE",
+    help: "NEWROOT stays as it is: what is written goes to memory, SIZE at most, and is gone afterwards",
+    excludes: ["overlay"],
+    apply: ({ spec }, value, option) => {
+      const size = value === null ? null : parseSize(value, option);
+      spec.rootfs.changes = { to: "memory", size };
+    },
+  },
+  {
+    name: "overlay",
+    kind: "value",
+    hint: "UPPER[:WORK]",
+    help: "NEWROOT stays as it is: what is written goes to the directory UPPER; WORK is for the kernel",
+    apply: ({ spec }, value, option) => {
+      spec.rootfs.changes = parseChanges(value, option);
     },
   },
 ];

@@ -1,17 +1,23 @@
 /** The new root: bind it, pivot into it, and later let go of the old one. */
+import type { Sources } from "../../spec/mounts.ts";
+import { isOverlay } from "../../spec/rootfs.ts";
 import type { Facts, Spec } from "../../spec/spec.ts";
 import type { Bytes } from "../../sys/bytes.ts";
-import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  F,
-  MOUNT_ATTR,
-  MNT,
-  MOVE_MOUNT,
-  MS,
-  OPEN_TREE,
-} from "../../sys/constants.ts";
-import { type Op, type Slot, slot } from "../op.ts";
+import { AT_FDCWD, F, MOUNT_ATTR, MNT, MOVE_MOUNT, MS, OPEN_TREE } from "../../sys/constants.ts";
+import { type Op, slot } from "../op.ts";
+import { setAttributes } from "./attach.ts";
+import { type Layers, overlayTree } from "./overlay.ts";
+import { remountWalk } from "./remount.ts";
+import { takeTree } from "./user.ts";
+
+/** Nothing that is mounted from here on is seen outside, nor the other way round. */
+export const isolateMounts = (): Op => ({
+  call: "mount",
+  args: [0, "/", 0, MS.MS_REC | MS.MS_PRIVATE, 0],
+  step: "make mounts private",
+});
+
+const READ_ONLY = { readOnly: true, nosuid: false, nodev: false, noexec: false };
 
 /**
  * Binds the working directory, which the parent has made NEWROOT and the clone has carried into the new mount
@@ -20,55 +26,59 @@ import { type Op, type Slot, slot } from "../op.ts";
  * @param path where NEWROOT is, for kernels that cannot mount onto descriptors
  * @param tree descriptor of NEWROOT as a detached tree, if the parent has made one
  */
-export function bindRoot(spec: Spec, facts: Facts, path: Bytes, tree?: number): Op[] {
+export function bindRoot(spec: Spec, facts: Facts, path: Bytes, sources: Sources, tree?: number): Op[] {
   const step = "bind the root";
-  const isolate: Op = {
-    call: "mount",
-    args: [0, "/", 0, MS.MS_REC | MS.MS_PRIVATE, 0],
-    step: "make mounts private",
-  };
   if (!facts.kernel.mountDescriptors)
     return [
-      isolate,
       { call: "mount", args: [".", ".", 0, MS.MS_BIND | MS.MS_REC, 0], step },
       { call: "chdir", args: [path], step: "enter the root" },
     ];
   const { OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
+  const { readOnly } = spec.rootfs;
+  const overlay = isOverlay(spec.rootfs);
+  const atOnce = facts.kernel.mountSetattr;
   return [
-    isolate,
     tree === undefined
       ? {
           call: "open_tree",
-          args: [AT_FDCWD, ".", OPEN_TREE_CLONE | AT_RECURSIVE | OPEN_TREE_CLOEXEC],
-          step,
-          save: "root",
+          // an overlay shows its directories' own file systems and not what is mounted below them
+          args: [AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (overlay ? 0 : AT_RECURSIVE)],
+          step: overlay ? "take the root without what is mounted below it" : step,
+          save: overlay ? "layer0" : "root",
         }
-      : { call: "fcntl", args: [tree, F.F_DUPFD_CLOEXEC, 0], step, save: "root" },
-    ...(spec.rootfs.readOnly ? [readOnlyTree("root", "make the root read-only")] : []),
+      : {
+          call: "fcntl",
+          args: [tree, F.F_DUPFD_CLOEXEC, 0],
+          step,
+          save: overlay ? "layer0" : "root",
+        },
+    ...(overlay ? overlayRoot(spec, facts, sources) : []),
+    ...(readOnly && !overlay && atOnce
+      ? [setAttributes(slot("root"), MOUNT_ATTR.MOUNT_ATTR_RDONLY, true, "make the root read-only")]
+      : []),
     {
       call: "move_mount",
       args: [slot("root"), "", AT_FDCWD, ".", MOVE_MOUNT.MOVE_MOUNT_F_EMPTY_PATH],
       step: "mount the root",
     },
+    ...(readOnly && !overlay && !atOnce
+      ? remountWalk(slot("root"), sources.root[0]?.below ?? [], { flags: READ_ONLY, recursive: true }, "host")
+      : []),
     { call: "fchdir", args: [slot("root")], step: "enter the root" },
   ];
 }
 
-/** Makes a tree of mounts read-only, all of it (mount_setattr(2)). */
-export function readOnlyTree(tree: Slot, step: string): Op {
-  const attributes = new Uint8Array(32); // struct mount_attr: what to set comes first
-  attributes[0] = MOUNT_ATTR.MOUNT_ATTR_RDONLY;
-  return {
-    call: "mount_setattr",
-    args: [
-      slot(tree),
-      "",
-      AT_EMPTY_PATH | OPEN_TREE.AT_RECURSIVE,
-      { memory: attributes, means: "{attr_set=MOUNT_ATTR_RDONLY}" },
-      attributes.length,
-    ],
-    step,
-  };
+/** The root as an overlay over NEWROOT, whose tree is layer0 already, and what else lies below it. */
+function overlayRoot(spec: Spec, facts: Facts, sources: Sources): Op[] {
+  const { readOnly, changes } = spec.rootfs;
+  const below = sources.root.slice(1).map((found, i) => takeTree(found, false, `layer${i + 1}`));
+  const lower = [slot("layer0"), ...below.map(({ tree }) => tree)];
+  const attributes = readOnly ? MOUNT_ATTR.MOUNT_ATTR_RDONLY : 0;
+  const layers: Layers = { lower, changes: changes?.to === "memory" ? changes : sources.changes };
+  return [
+    ...below.flatMap(({ ops }) => ops),
+    ...overlayTree(spec, facts, layers, attributes, "root", "make the root's overlay"),
+  ];
 }
 
 /**

@@ -63,6 +63,12 @@ export const calls = {
   openat2: 437,
   mount_setattr: 442,
   faccessat2: 439,
+  mknodat: 33,
+  symlinkat: 36,
+  sendfile: 71,
+  fchownat: 54,
+  lseek: 62,
+  fchmodat: 53,
 } as const;
 
 /** O_ flags that are not the same on every architecture (arch/arm64/include/uapi/asm/fcntl.h). */

@@ -63,6 +63,12 @@ export const calls = {
   openat2: 437,
   mount_setattr: 442,
   faccessat2: 439,
+  mknodat: 259,
+  symlinkat: 266,
+  sendfile: 40,
+  fchownat: 260,
+  lseek: 8,
+  fchmodat: 268,
 } as const;
 
 /** O_ flags that are not the same on every architecture (arch/x86 has those of asm-generic/fcntl.h). */

@@ -1,0 +1,33 @@
+/** What can be known to fail about the root and the mounts before a process is started. Called by check.ts. */
+import { NsError } from "../spec/error.ts";
+import { isOverlay } from "../spec/rootfs.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import { hasOwnNetwork, namespacesOf } from "../plan/namespaces.ts";
+
+/** As many mounts as a plan has names for. */
+const MOST = 200;
+
+/** Can it be told from NEWROOT alone whether init can be executed? */
+export const isWholeRoot = ({ mounts, rootfs }: Spec): boolean =>
+  mounts.length === 0 && rootfs.lower.length === 0 && rootfs.changes?.to !== "directory";
+
+/** @throws NsError for the first thing that cannot work */
+export function checkMounts(spec: Spec, facts: Facts): void {
+  const { mounts, rootfs } = spec;
+  const { kernel } = facts;
+  if (mounts.length === 0 && !rootfs.readOnly && !isOverlay(rootfs)) return;
+  if (!kernel.mountDescriptors)
+    throw new NsError("options about the root and about mounts need Linux 5.2 or newer");
+  if (mounts.length > MOST) throw new NsError(`${mounts.length} mounts are too many: ${MOST} are possible`);
+  for (const mount of mounts) {
+    // from the host's own namespace a mount sets the hierarchy's options anew, for all of the host (cgroups(7))
+    if (mount.type === "cgroup" && !namespacesOf(spec, facts).includes("cgroup"))
+      throw new NsError("the cgroups cannot be mounted while the cgroup namespace is the host's", {
+        note: "leave cgroup out of --share, or bind the host's: --bind /sys/fs/cgroup:DST:ro",
+      });
+    if (mount.type === "sysfs" && spec.user !== null && !hasOwnNetwork(spec))
+      throw new NsError("with --user sysfs cannot be mounted while the network is the host's", {
+        note: "give the container a network of its own: --network",
+      });
+  }
+}
