@@ -305,6 +305,16 @@ test("sysfs with a user namespace needs a network of its own", async () => {
   });
 });
 
+test("cgroup needs a cgroup namespace of its own", async () => {
+  const options = ["--share=cgroup", "--mount", "type=cgroup,dst=/tmp"];
+  const words = line(true, ["/bin/true"], { options, root: ownRoot(true) });
+  const ran = await runCommand(words, { unprivileged: true });
+  expect(ran.status).toBe(125);
+  expect(ran.stderr).toStartWith(
+    "ns: the cgroups cannot be mounted while the cgroup namespace is the host's\nnote: leave cgroup out",
+  );
+});
+
 describe("what is mounted below a source", () => {
   /** Runs a command in a mount namespace in which a tmpfs is mounted on FOLDER/below. */
   const withMount = (host: string, words: string[]) =>
