@@ -9,6 +9,7 @@ import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import type { Identity } from "../spec/ids.ts";
 import { becomeInit, becomeRoot, withHome } from "./ids.ts";
 import { enterInside } from "./inside.ts";
+import { limitResources } from "./limits.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, isolateMounts, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
 import { openSources, userMounts } from "./mounts/user.ts";
@@ -87,8 +88,15 @@ function ownCgroupView(spec: Spec, facts: Facts): Op[] {
 export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
   const own = initEnvironment(spec, facts);
   const environment = spec.process.env.clear ? own : withHome(own, place.identity?.init);
-  // with uid 0 go the capabilities: nothing behind this can need one
-  const become = place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent];
+  const { rlimits } = spec.limits;
+  const become = [
+    // with uid 0 go the capabilities: nothing behind this can need one
+    ...(place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent]),
+    // last: they would hold for ns's own steps too, and a change of ids fails where the user has more processes already
+    ...limitResources(rlimits),
+  ];
+  const limitsOpenFiles = rlimits?.some(({ name }) => name === "RLIMIT_NOFILE") === true;
+  const callers = limitsOpenFiles ? { ...facts, openFiles: null } : facts;
   const sources = place.sources ?? NO_SOURCES;
   return [
     dieWithParent,
@@ -111,6 +119,6 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     waitAtGate(place, "wait for the watcher"),
     { call: "close", args: [place.gate[0]], step: "close the gate" },
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
-    ...lastSteps(spec, facts, { ...place, environment, become }),
+    ...lastSteps(spec, callers, { ...place, environment, become }),
   ];
 }

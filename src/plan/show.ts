@@ -51,7 +51,10 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   pidfd_send_signal: [null, "signal", "pointer"],
   socket: [choice({ AF_INET: k.AF_INET }), k.SOCK],
   ioctl: [null, choice({ SIOCSIFFLAGS: k.SIOCSIFFLAGS })],
-  prlimit64: [null, choice({ RLIMIT_NOFILE: k.RLIMIT_NOFILE }), null, "pointer"],
+  prlimit64: [null, choice(k.RLIMIT), null, "pointer"],
+  setpriority: [choice({ PRIO_PROCESS: k.PRIO_PROCESS })],
+  sched_setscheduler: [null, choice(k.SCHED)],
+  ioprio_set: [choice({ IOPRIO_WHO_PROCESS: k.IOPRIO_WHO_PROCESS })],
   setgroups: [null, "pointer"],
   setns: [null, k.CLONE],
 };

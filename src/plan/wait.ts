@@ -22,7 +22,7 @@ export interface WaitPlace {
   /** address of the new watcher's task */
   readonly watcherTask: number;
   /** what to remove of the run's cgroup */
-  readonly cgroup: CgroupEnd | null;
+  readonly cgroup: readonly CgroupEnd[] | null;
   /** the directory to remove of an overlay */
   readonly work: Work | null;
   /** how to become ns again for an end that needs it; null: never */
@@ -54,11 +54,14 @@ function becomeNsAgain(again: Again): Op {
 
 function removeCgroup({ cgroup, again }: WaitPlace): Op[] {
   if (cgroup === null) return [];
-  const [run, ...rest] = endCgroup(cgroup);
-  if (again === null) return [run!, ...rest];
+  if (again === null) return cgroup.flatMap(endCgroup);
   // the memory limit may have killed init, or there may be cgroups below that it made: ns knows what to do
   const become = becomeNsAgain(again);
-  return [{ ...become, onlyIfKilled: "ending" }, { ...run!, skipNext: true }, become, ...rest];
+  const remove = (end: CgroupEnd): Op[] => {
+    const [run, ...rest] = endCgroup(end);
+    return [{ ...run!, skipNext: true }, become, ...rest];
+  };
+  return [{ ...become, onlyIfKilled: "ending" }, ...cgroup.flatMap(remove)];
 }
 
 function removeWork({ work, again }: WaitPlace): Op[] {

@@ -43,14 +43,19 @@ export const endPre = (pid: number): Op => ({
   fine: ["ESRCH"],
 });
 
-/** What is to be taken away of a run's cgroup. */
+/** What is to be taken away of a run's cgroup, in one hierarchy. */
 export interface CgroupEnd {
   /** the run's own directory */
   readonly run: Bytes;
-  /** the one that it is in, if that goes too */
-  readonly parent: Bytes | null;
-  /** the cgroup that ns left for a leaf below it (host/cgroup/tree.ts), to be as it was */
-  readonly left: { readonly own: Bytes; readonly leaf: Bytes; readonly controller: string } | null;
+  /** those that it is in, if they go too, innermost first */
+  readonly goes: readonly Bytes[];
+  /** the cgroup that ns left for a leaf below it (host/cgroup/parent.ts), to be as it was */
+  readonly left: {
+    readonly own: Bytes;
+    readonly leaf: Bytes;
+    readonly inner: readonly Bytes[];
+    readonly controllers: readonly string[];
+  } | null;
 }
 
 const GONE_OR_IN_USE: readonly ErrnoName[] = ["ENOENT", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"];
@@ -87,16 +92,13 @@ function writeTo(path: Bytes, content: string): Op[] {
   ];
 }
 
-/** Removes the run's cgroup; what is in use goes with the next start. */
-export function endCgroup({ run, parent, left }: CgroupEnd): Op[] {
-  const leave =
-    left === null
-      ? []
-      : [
-          ...writeTo(`${parent ?? run}/cgroup.subtree_control`, `-${left.controller}`),
-          ...writeTo(`${left.own}/cgroup.subtree_control`, `-${left.controller}`),
-          ...writeTo(`${left.own}/cgroup.procs`, "0"),
-          removeDirectory(left.leaf),
-        ];
-  return [removeDirectory(run), ...leave, ...(parent === null ? [] : [removeDirectory(parent)])];
+/** Removes the run's cgroup in one hierarchy; what is in use goes with the next start. */
+export function endCgroup({ run, goes, left }: CgroupEnd): Op[] {
+  const leave: Op[] = [];
+  if (left !== null) {
+    const off = left.controllers.map((name) => `-${name}`).join(" ");
+    for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
+    leave.push(...writeTo(`${left.own}/cgroup.procs`, "0"), removeDirectory(left.leaf));
+  }
+  return [removeDirectory(run), ...leave, ...goes.map(removeDirectory)];
 }

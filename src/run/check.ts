@@ -11,6 +11,7 @@ import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { checkMounts, isWholeRoot } from "./check-mounts.ts";
 import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
+import { checkLimits } from "./limits.ts";
 
 const EXECUTE = 1;
 
@@ -133,6 +134,7 @@ export function initError(spec: Spec, problem: Problem): NsError {
  * @throws NsError for the first thing that cannot work
  */
 export function check(spec: Spec, facts: Facts): number {
+  checkLimits(spec.limits);
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
   checkMounts(spec, facts);

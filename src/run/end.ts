@@ -2,7 +2,7 @@
  * The end of a run: says how it ended, why, and removes its cgroup. ns itself calls it if it has waited itself; otherwise
  * the waiting program becomes ns again for it (plan/wait.ts), with the state as its arguments.
  */
-import { type Cgroup, removeCgroup, type Self, wasOutOfMemory } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, hasLeft, removeCgroup, type Self, wasOutOfMemory } from "../host/cgroup/cgroup.ts";
 import { TIMED_OUT } from "../plan/supervise.ts";
 import { showDuration } from "../spec/duration.ts";
 import { EXIT } from "../spec/error.ts";
@@ -39,7 +39,7 @@ export interface EndState {
 
 /** The end has more to say or to do than the waiting program can, whatever it is. */
 export const needsNs = ({ verbose, cgroup, timeout, post }: EndState): boolean =>
-  verbose || cgroup?.parent.left != null || timeout !== null || isReady(post);
+  verbose || (cgroup !== null && hasLeft(cgroup)) || timeout !== null || isReady(post);
 
 /**
  * Ends the run, but for its post script.
@@ -60,7 +60,7 @@ export function endRun(
   );
   let cause: string | null = null;
   const killed = status === 128 + SIGNALS.SIGKILL && ("signal" in ending || state.reaper);
-  if (cgroup !== null && killed && wasOutOfMemory(cgroup))
+  if (memory !== null && cgroup !== null && killed && wasOutOfMemory(cgroup))
     cause = `init was killed: out of its ${memory} memory limit`;
   clearAway(state, dismiss, progress);
   if ((waited & TIMED_OUT) === 0) return { status, cause };
@@ -74,10 +74,10 @@ export function clearAway(
   progress: Progress | null,
 ): void {
   if (work !== null) removeWork(work);
-  // in ns's own leaf the watcher would be in the way (host/cgroup/tree.ts)
-  if (cgroup?.parent.left != null) dismiss();
-  if (cgroup !== null && !removeCgroup(cgroup, self))
-    progress?.(`cgroup: ${cgroup.directory} is in use; the next start removes it`);
+  // in ns's own leaf the watcher would be in the way (host/cgroup/parent.ts)
+  if (cgroup !== null && hasLeft(cgroup)) dismiss();
+  const inUse = cgroup === null ? [] : removeCgroup(cgroup, self);
+  for (const directory of inUse) progress?.(`cgroup: ${directory} is in use; the next start removes it`);
   dismiss();
 }
 

@@ -1,18 +1,19 @@
 /** The whole plan of a run as text, one system call a line, without running it: `--dry-run`. */
 import { networkFile } from "../host/netns.ts";
-import { memorySettings } from "../host/cgroup/controllers/memory.ts";
-import { memoryLocation } from "../host/cgroup/cgroup.ts";
+import { hierarchiesOf } from "../host/cgroup/hierarchies.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps, type MapStep } from "../host/idmap.ts";
 import { assumeSources } from "../host/sources.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
+import { setPriorities } from "../plan/limits.ts";
 import { closeDescriptors, preEnvironment } from "../plan/process.ts";
 import { postPlan, prePlan } from "../plan/pre.ts";
 import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import type { Identity } from "../spec/ids.ts";
+import { type Limits, wantsCgroup } from "../spec/limits.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
 import { CLONE, O } from "../sys/constants.ts";
@@ -29,15 +30,26 @@ const PIDFD = 7;
 const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited: [] } as const;
 
 const ROOT_TREE = 9;
+const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
+
+/** What the parent does to the child besides. */
+function confining({ priority }: Limits): string[] {
+  if (priority === null) return [];
+  const { oomScoreAdj } = priority;
+  const score = oomScoreAdj === null ? [] : [write("/proc/PID/oom_score_adj", `${oomScoreAdj}`)];
+  return [...setPriorities(priority, { memory: new Uint8Array(0), means: "PID" }).map(showOp), ...score];
+}
 
 const OPEN_GATE = 'write(gate, "g", 1)';
 
-const cgroupPath = (spec: Spec): string | null => {
-  if (spec.limits.memory === null) return null;
-  return `${memoryLocation()?.own ?? "CGROUP"}/ns/RUN`;
-};
-
-const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
+/** The run's cgroups, and what is written to them. */
+function cgroupsOf({ cgroup, ...limits }: Limits) {
+  if (!wantsCgroup({ cgroup, ...limits })) return [];
+  return hierarchiesOf({ cgroup, ...limits }).map(({ location: { own, mount }, settings }) => {
+    const named = cgroup?.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
+    return { directory: cgroup === null ? `${own}/ns/RUN` : `${named}/RUN`, settings };
+  });
+}
 
 /** The ids of the run, for which files of the root may have to be read. */
 function identityOf(spec: Spec, facts: Facts): Identity | null {
@@ -87,15 +99,15 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const enter = [...enterPlan(spec, place), ...closeDescriptors(facts, [])];
   const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
-  const cgroup = cgroupPath(spec);
+  const cgroups = cgroupsOf(spec.limits);
 
   add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
-  if (cgroup !== null && spec.limits.memory !== null) {
-    const settings = memorySettings(memoryLocation()?.version ?? 2, spec.limits.memory);
-    add("ns", [`mkdirat(AT_FDCWD, ${quote(cgroup)}, 0755)`]);
+  for (const { directory, settings } of cgroups) {
+    add("ns", [`mkdirat(AT_FDCWD, ${quote(directory)}, 0755)`]);
+    const written = settings.filter(({ value }) => value !== null);
     add(
       "ns",
-      settings.map(({ file, value }) => write(`${cgroup}/${file}`, value)),
+      written.map(({ file, value }) => write(`${directory}/${file}`, value!)),
     );
   }
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
@@ -104,13 +116,19 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
   add(
     "watch",
-    [...end, ...(cgroup === null ? [] : endCgroup({ run: cgroup, parent: null, left: null }))].map(showOp),
+    [...end, ...cgroups.flatMap(({ directory }) => endCgroup({ run: directory, goes: [], left: null }))].map(
+      showOp,
+    ),
   );
   if (spec.user !== null) {
     add("ns", [...idMaps("PID", spec.user, identity, facts).map(showMap), OPEN_GATE]);
   }
   add("init", showChild(enter, ops.slice(0, gate)));
-  if (cgroup !== null) add("ns", [write(`${cgroup}/cgroup.procs`, "PID")]);
+  add(
+    "ns",
+    cgroups.map(({ directory }) => write(`${directory}/cgroup.procs`, "PID")),
+  );
+  add("ns", confining(spec.limits));
   if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", [], []).map(showOp));
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
   for (const part of [ops.slice(gate, second), ops.slice(second)]) {

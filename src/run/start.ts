@@ -1,5 +1,5 @@
 /** One container from its start to its end. `start()` reads as the sequence of events. */
-import { type Cgroup, createCgroup, endOf, joinCgroup } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, createCgroup, endOf } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { insideNetwork } from "../host/netns.ts";
@@ -9,8 +9,8 @@ import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
 import { closeDescriptors } from "../plan/process.ts";
 import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
+import { wantsCgroup } from "../spec/limits.ts";
 import { NO_SOURCES } from "../spec/mounts.ts";
-import { showSize } from "../spec/size.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { SIGNALS } from "../sys/constants.ts";
@@ -21,6 +21,7 @@ import { type Child, inheritedDescriptors, startChild } from "./child.ts";
 import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
+import { confine, isConfined, showBranch } from "./limits.ts";
 import { type Listener, listen } from "./listen.ts";
 import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
@@ -78,13 +79,13 @@ function runContainer(
   const work = () => sources.changes?.work ?? null;
   try {
     const identity = findIdentity(spec, facts, root);
-    if (spec.limits.memory !== null) {
-      const { memory } = spec.limits;
-      const made = createCgroup(memory, facts);
+    if (wantsCgroup(spec.limits)) {
+      const made = createCgroup(spec.limits, facts);
       cgroup = made;
-      say(() => `cgroup: ${made.directory}, memory ${showSize(memory)}`);
+      for (const branch of made) say(() => showBranch(branch, spec.limits));
     }
     sources = findSources(spec, facts, root, identity);
+    const confined = isConfined(spec.limits, cgroup);
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
     const path = workingDirectory();
@@ -110,7 +111,7 @@ function runContainer(
     const kept = [...inheritedOf(sources), ...(rootTree === undefined ? [] : [rootTree])];
     const pipes = { gate: gate[0], report, kept };
     const started = insideNetwork(spec.namespaces.joinNet, () =>
-      startChild(plans, cloneFlags(spec, facts), pipes, cgroup !== null),
+      startChild(plans, cloneFlags(spec, facts), pipes, confined),
     );
     if (rootTree !== undefined) close(rootTree);
     rootTree = undefined;
@@ -137,10 +138,10 @@ function runContainer(
       giveMaps(ids, child.pid, progress);
       write(gate[1], "g");
     }
-    if (cgroup !== null) {
+    if (confined) {
       // not before its memory is its own: a limit that is reached kills all who share it
       started.waitUntilEntered();
-      joinCgroup(cgroup, child.pid, facts.uid);
+      confine(spec.limits, cgroup, child.pid, facts);
     }
     stopIfAsked(listener);
     if (post !== null) armPost(post, started.pid, watch(), facts, inherited, listener);

@@ -53,7 +53,7 @@ function buildProgram(
   const { caught } = listener;
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
   const closing = [executable, caught];
-  const kept = [...life, pidfd, caught, ...(state.cgroup === null ? [] : [state.cgroup.lock])];
+  const kept = [...life, pidfd, caught, ...(state.cgroup?.map(({ lock }) => lock) ?? [])];
   const watcherOps = watcherPlan({
     ...{ life, pidfd, cgroup, closing, work: state.work },
     ...(isReady(post) ? { post: startPost(postPlan(post, KILLED, facts, kept, [])) } : {}),
@@ -92,7 +92,7 @@ function buildProgram(
     kept: [
       ...[...life, pidfd, caught],
       ...(again === null ? [] : [executable]),
-      ...(state.cgroup === null ? [] : [state.cgroup.lock]),
+      ...(state.cgroup === null ? [] : state.cgroup.map(({ lock }) => lock)),
       ...(state.work === null ? [] : [state.work.lock]),
     ],
   };

@@ -33,7 +33,7 @@ export interface Watched {
   readonly life: readonly [number, number];
   /** of the container's init, or -1 where the kernel has none */
   readonly pidfd: number;
-  readonly cgroup: CgroupEnd | null;
+  readonly cgroup: readonly CgroupEnd[] | null;
   /** the directory to remove of an overlay */
   readonly work: Work | null;
   /** descriptors of ns that it must not keep open */
@@ -49,7 +49,7 @@ export function watcherPlan({ life, pidfd, cgroup, work, closing, post = noPost 
     nothing,
     ...(pidfd < 0 ? [] : endInit(pidfd)),
     ...(work === null ? [] : endWork(work)),
-    ...(cgroup === null ? [] : endCgroup(cgroup)),
+    ...(cgroup === null ? [] : cgroup.flatMap(endCgroup)),
     post,
   ];
 }

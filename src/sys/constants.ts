@@ -78,7 +78,36 @@ export const PR_CAP_AMBIENT_RAISE = 2;
 export const LAST_CAPABILITY = 40;
 export const NS_GET_NSTYPE = 0xb703;
 export const MFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
-export const RLIMIT_NOFILE = 7;
+export const RLIMIT = {
+  RLIMIT_CPU: 0,
+  RLIMIT_FSIZE: 1,
+  RLIMIT_DATA: 2,
+  RLIMIT_STACK: 3,
+  RLIMIT_CORE: 4,
+  RLIMIT_RSS: 5,
+  RLIMIT_NPROC: 6,
+  RLIMIT_NOFILE: 7,
+  RLIMIT_MEMLOCK: 8,
+  RLIMIT_AS: 9,
+  RLIMIT_LOCKS: 10,
+  RLIMIT_SIGPENDING: 11,
+  RLIMIT_MSGQUEUE: 12,
+  RLIMIT_NICE: 13,
+  RLIMIT_RTPRIO: 14,
+  RLIMIT_RTTIME: 15,
+} as const;
+export const { RLIMIT_NOFILE } = RLIMIT;
+export const PRIO_PROCESS = 0;
+export const SCHED = {
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_IDLE: 5,
+} as const;
+export const IOPRIO_WHO_PROCESS = 1;
+export const IOPRIO_CLASS_SHIFT = 13;
+export const IOPRIO_CLASS = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 } as const;
 export const AF_INET = 2;
 export const SOCK = { SOCK_DGRAM: 2, SOCK_CLOEXEC: 0x80000 } as const;
 export const SIOCSIFFLAGS = 0x8914;
@@ -90,6 +119,7 @@ export const SIG_SETMASK = 2;
 export const LOCK = { LOCK_EX: 2, LOCK_NB: 4 } as const;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
+export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;
 export const S_IFLNK = 0o120000;
 

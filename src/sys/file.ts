@@ -99,6 +99,8 @@ export interface Status {
   /** type and permissions */
   readonly mode: number;
   readonly uid: number;
+  /** of a device file: its own numbers, as MAJOR:MINOR */
+  readonly device: string;
 }
 
 /** What statx(2) tells about an open file. */
@@ -111,6 +113,7 @@ export const statusOf = (fd: number): Status | number =>
     return {
       mode: memory.getU16(buffer + 28),
       uid: memory.getU32(buffer + 20),
+      device: `${memory.getU32(buffer + 128)}:${memory.getU32(buffer + 132)}`,
     };
   });
 

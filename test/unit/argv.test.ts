@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { defaultLimits } from "../../src/spec/limits.ts";
 import { parseArgv, specOf } from "../../src/cli/argv.ts";
 import { distance, nearest } from "../../src/cli/nearest.ts";
 import { NsError } from "../../src/spec/error.ts";
@@ -20,13 +21,13 @@ describe("what is taken", () => {
     ["- -n R -v /i", { network: { mode: "new" } }],
     ["--network - R /i", { network: { mode: "new" } }],
     ["-n -n - R /i", { network: { mode: "new" } }],
-    ["-m1G - R /i", { limits: { memory: G } }],
-    ["-m 1G - R /i", { limits: { memory: G } }],
-    ["--memory=1G - R /i", { limits: { memory: G } }],
-    ["--memory 1G - R /i", { limits: { memory: G } }],
-    ["- R /i --memory 1G", { limits: { memory: G } }],
-    ["-vnm1G - R /i", { limits: { memory: G }, network: { mode: "new" } }],
-    ["-vnm 1G - R /i", { limits: { memory: G }, network: { mode: "new" } }],
+    ["-m1G - R /i", { limits: { ...defaultLimits(), memory: G } }],
+    ["-m 1G - R /i", { limits: { ...defaultLimits(), memory: G } }],
+    ["--memory=1G - R /i", { limits: { ...defaultLimits(), memory: G } }],
+    ["--memory 1G - R /i", { limits: { ...defaultLimits(), memory: G } }],
+    ["- R /i --memory 1G", { limits: { ...defaultLimits(), memory: G } }],
+    ["-vnm1G - R /i", { limits: { ...defaultLimits(), memory: G }, network: { mode: "new" } }],
+    ["-vnm 1G - R /i", { limits: { ...defaultLimits(), memory: G }, network: { mode: "new" } }],
     ["-u - R /i 5 6", { user: { uid: 5, gid: 6 } }],
     ["- R /i 5 6 --user", { user: { uid: 5, gid: 6 } }],
     ["-u - R /i 0 4294967294", { user: { uid: 0, gid: 4294967294 } }],

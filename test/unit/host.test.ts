@@ -3,12 +3,14 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memorySettings, oomKills } from "../../src/host/cgroup/controllers/memory.ts";
+import { memory, oomKills } from "../../src/host/cgroup/controllers/memory.ts";
 import { ancestors, locate } from "../../src/host/cgroup/locate.ts";
-import { lock, prepareParent, removeTree, sweep } from "../../src/host/cgroup/tree.ts";
+import { prepareParent } from "../../src/host/cgroup/parent.ts";
+import { lock, removeTree, sweep } from "../../src/host/cgroup/tree.ts";
 import { interpreterOf } from "../../src/host/program.ts";
 import { bitsOf, hasBit, openFilesLimit, parseMountinfo, statusField } from "../../src/host/status.ts";
 import { userNamespaceProblem } from "../../src/run/check.ts";
+import { defaultLimits } from "../../src/spec/limits.ts";
 import type { Facts } from "../../src/spec/spec.ts";
 import { close } from "../../src/sys/file.ts";
 
@@ -92,18 +94,19 @@ describe("the ns directory of v2", () => {
     });
     fake(join(top, "ns"), { "cgroup.subtree_control": "" });
     const below = fake(join(top, "scope"), { "cgroup.controllers": "cpu", "cgroup.subtree_control": "" });
-    expect(prepareParent({ ...own, mount: top, own: below }, "memory", self)).toEqual({
+    expect(prepareParent({ ...own, mount: top, own: below }, ["memory"], null, self)).toEqual({
       directory: join(top, "ns"),
       left: null,
-      ours: true,
+      goes: [join(top, "ns")],
     });
     expect(readFileSync(join(top, "ns/cgroup.subtree_control"), "utf8")).toBe("+memory");
   });
   test("says where it was refused", () => {
     const top = fake(join(folder, "none"), { "cgroup.controllers": "cpu", "cgroup.subtree_control": "" });
-    expect(prepareParent({ ...own, mount: top, own: top }, "memory", self)).toEqual({
+    expect(prepareParent({ ...own, mount: top, own: top }, ["memory"], null, self)).toEqual({
       directory: join(top, "ns"),
       errno: 2,
+      missing: ["memory"],
     });
   });
 });
@@ -115,20 +118,21 @@ test("a sweep removes what nobody holds, with everything below it, and leaves wh
   const held = lock(join(parent, "2-alive"))!;
   expect(held).toBeGreaterThan(2);
   expect(lock(join(parent, "2-alive"))).toBeNull();
-  sweep(parent);
+  sweep(parent, "");
   expect(readdirSync(parent)).toEqual(["2-alive"]);
   close(held);
-  sweep(parent);
+  sweep(parent, "");
   expect(readdirSync(parent)).toEqual([]);
   expect(removeTree(join(parent, "gone"))).toBe(0);
 });
 
 test("memory settings", () => {
-  expect(memorySettings(1, 5n).map(({ file, value }) => `${file}=${value}`)).toEqual([
+  const limits = { ...defaultLimits(), memory: 5n };
+  expect(memory.settings(1, limits).map(({ file, value }) => `${file}=${value}`)).toEqual([
     "memory.limit_in_bytes=5",
     "memory.memsw.limit_in_bytes=5",
   ]);
-  expect(memorySettings(2, 5n).map(({ file, value }) => `${file}=${value}`)).toEqual([
+  expect(memory.settings(2, limits).map(({ file, value }) => `${file}=${value}`)).toEqual([
     "memory.max=5",
     "memory.swap.max=0",
     "memory.oom.group=1",

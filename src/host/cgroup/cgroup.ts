@@ -1,47 +1,35 @@
-/** The cgroup of one run, from its making before the clone to its removal after the end. Used by run/start.ts. */
+/**
+ * The cgroup of one run, from its making before the clone to its removal after the end: one directory in every hierarchy
+ * that its limits need. Used by run/.
+ */
 import { NsError } from "../../spec/error.ts";
+import type { Limits } from "../../spec/limits.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
-import { parseMountinfo } from "../status.ts";
-import { limitReached, memorySettings, oomFile, oomKills, type Setting } from "./controllers/memory.ts";
-import { type Location, locate } from "./locate.ts";
-import { LEAF, lock, type Parent, prepareParent, removeParent, removeTree, sweep } from "./tree.ts";
+import { limitReached, oomFile, oomKills } from "./controllers/memory.ts";
+import { type Hierarchy, hierarchiesOf, refusal } from "./hierarchies.ts";
+import type { Location } from "./locate.ts";
+import { missingIn, type Parent, prepareParent, type Refusal, removeParent, type Self } from "./parent.ts";
+import { writeSettings } from "./settings.ts";
+import { makeRun, removeTree, sweep } from "./tree.ts";
 
-const CONTROLLER = "memory";
-const TRIES = 20;
+export type { Self } from "./parent.ts";
 
-export interface Cgroup {
+/** The run's directory in one hierarchy. */
+export interface Branch {
   readonly location: Location;
+  /** by their names there */
+  readonly controllers: readonly string[];
   readonly directory: string;
   readonly parent: Parent;
   /** descriptor that holds the lock on the directory */
   readonly lock: number;
 }
 
-/** The ns that makes the cgroup. */
-export interface Self {
-  readonly pid: number;
-  readonly uid: number;
-}
+/** At least one; survives as JSON. */
+export type Cgroup = readonly Branch[];
 
-const EMPTY = "";
-const textOf = (path: string): string => {
-  const content = file.readFile(path);
-  return typeof content === "string" ? content : EMPTY;
-};
-
-/** What /proc says of this process. @throws NsError when it cannot be read: that is not "no cgroups" */
-function procText(name: string): string {
-  const content = file.readFile(`/proc/self/${name}`);
-  if (typeof content === "string") return content;
-  if (content === -errnoNumber("ENOENT")) return "";
-  throw new NsError(`cannot read /proc/self/${name}: ${errnoText(-content)}`, { errno: -content });
-}
-
-/** Where this process is in the hierarchy that limits memory; null when there is none. */
-export const memoryLocation = (): Location | null =>
-  locate(CONTROLLER, procText("cgroup"), parseMountinfo(procText("mountinfo")));
-
+const TRIES = 20;
 const OWN_CGROUP = "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes ns …";
 
 function howToDelegate(location: Location, uid: number, errno: number): string | undefined {
@@ -53,101 +41,114 @@ function howToDelegate(location: Location, uid: number, errno: number): string |
     : `let root give you one: mkdir -p ${location.own}/ns && chown ${uid} ${location.own}/ns`;
 }
 
-/** Makes and locks a directory for this run below the parent. */
-function makeDirectory(parent: Parent, pid: number): { directory: string; lock: number } | number {
-  let result = -errnoNumber("EEXIST");
-  for (let i = 0; i < TRIES; i++) {
-    const directory = `${parent.directory}/${pid}-${Math.random().toString(36).slice(2, 8)}`;
-    // another run may have ended and taken the parent with it
-    file.makeDirectory(parent.directory);
-    result = file.makeDirectory(directory);
-    if (result < 0) continue;
-    const held = lock(directory); // or a sweep was faster: then once more
-    if (held !== null) return { directory, lock: held };
-    file.removeDirectory(directory);
-    result = -errnoNumber("EAGAIN");
-  }
-  return result;
+/** Why there is no place for the run's directory, in words. */
+function refused(limits: Limits, { location, controllers }: Hierarchy, why: Refusal, uid: number): NsError {
+  const { directory, errno, missing } = why;
+  const nowhere = location.version === 2 ? missingIn(location.mount, controllers) : [];
+  if (nowhere.length > 0)
+    return new NsError(
+      `${refusal(limits)}: there is no ${nowhere.join(", ")} controller in ${location.mount}`,
+      {
+        note: `see ${location.mount}/cgroup.controllers; some kernels need cgroup_enable=${nowhere[0]} on their command line`,
+      },
+    );
+  const delegate = `systemd-run --user --scope -p 'Delegate=${controllers.join(" ")}' ns …`;
+  return new NsError(`${refusal(limits)}: cannot make a cgroup in ${directory}: ${errnoText(errno)}`, {
+    errno,
+    note:
+      missing.length > 0 && uid !== 0
+        ? `${location.own} has no ${missing.join(", ")} controller to hand on; let it be given: ${delegate}`
+        : howToDelegate(location, uid, errno),
+  });
 }
 
-function write(directory: string, settings: readonly Setting[]): void {
-  for (const { file: name, value, optional } of settings) {
-    const result = file.writeFile(`${directory}/${name}`, value);
-    if (result === 0 || (optional === true && result === -errnoNumber("ENOENT"))) continue;
-    throw new NsError(`cannot write ${value} to ${directory}/${name}: ${errnoText(-result)}`, {
-      errno: -result,
-    });
+function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self): Branch {
+  const { location, controllers, settings } = hierarchy;
+  const prefix = limits.cgroup === null ? "" : "ns-";
+  let branch: Branch | null = null;
+  for (let i = 0; branch === null; i++) {
+    const parent = prepareParent(location, controllers, limits.cgroup, self);
+    if ("errno" in parent) throw refused(limits, hierarchy, parent, self.uid);
+    sweep(parent.directory, prefix);
+    const made = makeRun(parent.directory, prefix, self.pid);
+    if (typeof made !== "number") {
+      branch = { location, controllers, parent, ...made };
+      break;
+    }
+    removeParent(parent, self.pid);
+    // another run may have ended and taken the parent with it
+    if (made !== -errnoNumber("ENOENT") || i === TRIES)
+      throw refused(limits, hierarchy, { directory: parent.directory, errno: -made, missing: [] }, self.uid);
+  }
+  try {
+    writeSettings(branch.directory, settings);
+    return branch;
+  } catch (error) {
+    removeCgroup([branch], self);
+    throw error;
   }
 }
 
 /**
- * Makes a cgroup with this memory limit (bytes), and removes those that killed runs have left.
- * @throws NsError when there is no memory controller, no place for this user, or the kernel refuses the limit
+ * Makes a cgroup with these limits, and removes those that killed runs have left.
+ * @throws NsError when a controller is missing, there is no place for this user, or the kernel refuses a limit; nothing is
+ * left then
  */
-export function createCgroup(limit: bigint, self: Self): Cgroup {
-  const location = memoryLocation();
-  if (location === null)
-    throw new NsError("cannot limit memory: no cgroup hierarchy with the memory controller is mounted", {
-      note: "mount one (mount -t cgroup2 none /sys/fs/cgroup); some boards need cgroup_enable=memory on the kernel's command line",
-    });
-  const refuse = (directory: string, errno: number): NsError =>
-    new NsError(`cannot limit memory: cannot make a cgroup in ${directory}: ${errnoText(errno)}`, {
-      errno,
-      note: howToDelegate(location, self.uid, errno),
-    });
-  const parent = prepareParent(location, CONTROLLER, self);
-  if ("errno" in parent) throw refuse(parent.directory, parent.errno);
-  sweep(parent.directory);
-  const made = makeDirectory(parent, self.pid);
-  if (typeof made === "number") {
-    removeParent(parent, CONTROLLER, self.pid);
-    throw refuse(parent.directory, -made);
-  }
-  const cgroup: Cgroup = { location, parent, ...made };
+export function createCgroup(limits: Limits, self: Self): Cgroup {
+  const branches: Branch[] = [];
   try {
-    write(cgroup.directory, memorySettings(location.version, limit));
+    for (const hierarchy of hierarchiesOf(limits)) branches.push(createBranch(limits, hierarchy, self));
   } catch (error) {
-    removeCgroup(cgroup, self);
+    removeCgroup(branches, self);
     throw error;
   }
-  return cgroup;
+  return branches;
 }
 
 /** @throws NsError when the kernel does not let this process be moved there */
 export function joinCgroup(cgroup: Cgroup, pid: number, uid: number): void {
-  const result = file.writeFile(`${cgroup.directory}/cgroup.procs`, `${pid}`);
-  if (result < 0)
-    throw new NsError(`cannot put process ${pid} into ${cgroup.directory}: ${errnoText(-result)}`, {
-      errno: -result,
-      note: howToDelegate(cgroup.location, uid, -result),
-    });
+  for (const { directory, location } of cgroup) {
+    const result = file.writeFile(`${directory}/cgroup.procs`, `${pid}`);
+    if (result < 0)
+      throw new NsError(`cannot put process ${pid} into ${directory}: ${errnoText(-result)}`, {
+        errno: -result,
+        note: howToDelegate(location, uid, -result),
+      });
+  }
 }
 
-/** Has this run's own limit (and not one above it) been reached, and something been killed? */
-export function wasOutOfMemory({ directory, location: { version } }: Cgroup): boolean {
-  const read = (name: string): string => textOf(`${directory}/${name}`);
+/** Has this run's own memory limit (and not one above it) been reached, and something been killed? */
+export function wasOutOfMemory(cgroup: Cgroup): boolean {
+  const branch = cgroup.find(({ controllers }) => controllers.includes("memory"));
+  if (branch === undefined) return false;
+  const { version } = branch.location;
+  const read = (name: string): string => {
+    const content = file.readFile(`${branch.directory}/${name}`);
+    return typeof content === "string" ? content : "";
+  };
   return oomKills(read(oomFile(version))) > 0 && limitReached(version, read);
 }
 
 /** What goes with the run: for those who cannot call `removeCgroup()`. */
-export const endOf = ({ directory, parent }: Cgroup) => ({
-  run: directory,
-  parent: parent.ours ? parent.directory : null,
-  left:
-    parent.left === null
-      ? null
-      : { own: parent.left, leaf: `${parent.directory}/${LEAF}`, controller: CONTROLLER },
-});
+export const endOf = (cgroup: Cgroup) =>
+  cgroup.map(({ directory, parent: { left, goes } }) => ({ run: directory, left, goes }));
 
-/** Removes the run's cgroup; false when something is still in it (the next start tries again). */
-export function removeCgroup(cgroup: Cgroup, self: Self): boolean {
-  let result = removeTree(cgroup.directory);
-  // the last process is reaped, but the kernel may still be letting go of it
-  for (let i = 0; result === -errnoNumber("EBUSY") && i < 50; i++) {
-    file.poll([], 10);
-    result = removeTree(cgroup.directory);
+/** Does the end of the run have to bring ns itself back to where it was? */
+export const hasLeft = (cgroup: Cgroup): boolean => cgroup.some(({ parent }) => parent.left !== null);
+
+/** Removes the run's cgroup; the directories in which something still is (the next start tries again). */
+export function removeCgroup(cgroup: Cgroup, self: Self): string[] {
+  const inUse: string[] = [];
+  for (const { directory, lock: held, parent } of cgroup) {
+    let result = removeTree(directory);
+    // the last process is reaped, but the kernel may still be letting go of it
+    for (let i = 0; result === -errnoNumber("EBUSY") && i < 50; i++) {
+      file.poll([], 10);
+      result = removeTree(directory);
+    }
+    file.close(held);
+    removeParent(parent, self.pid);
+    if (result !== 0) inUse.push(directory);
   }
-  file.close(cgroup.lock);
-  removeParent(cgroup.parent, CONTROLLER, self.pid);
-  return result === 0;
+  return inUse;
 }

@@ -22,6 +22,7 @@ function directoryOf(path: string, mount: Mount): string {
 
 /**
  * The caller's cgroup in the hierarchy that has the controller: a v1 hierarchy if one has taken it, else v2.
+ * @param controller its name on v1
  * @returns null when no hierarchy with that controller is mounted
  */
 export function locate(controller: string, cgroups: string, mounts: readonly Mount[]): Location | null {
