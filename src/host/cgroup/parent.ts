@@ -41,7 +41,8 @@ const BUSY = -errnoNumber("EBUSY");
 
 const words = (path: string): string[] => {
   const content = file.readFile(path);
-  return typeof content === "string" && content !== "" ? content.trim().split(/\s+/) : [];
+  const text = typeof content === "string" ? content.trim() : "";
+  return text === "" ? [] : text.split(/\s+/);
 };
 
 /** Those that a v2 cgroup cannot hand on, because it has not got them. */
