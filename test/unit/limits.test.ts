@@ -9,8 +9,7 @@ import { checkLimits } from "../../src/run/limits.ts";
 import { defaultLimits, hasCgroupLimits, type Limits, wantsCgroup } from "../../src/spec/limits.ts";
 import { isAbove } from "../../src/spec/rlimit.ts";
 
-const limitsOf = (words: string[]): Limits =>
-  specOf(parseArgv([...words, "-", "/r", "/i"]), false).limits;
+const limitsOf = (words: string[]): Limits => specOf(parseArgv([...words, "-", "/r", "/i"]), false).limits;
 const M = 1n << 20n;
 
 describe("what is taken", () => {
@@ -58,7 +57,10 @@ describe("what is taken", () => {
       },
     ],
     ["--nice -20", { priority: { nice: -20, sched: null, io: null, oomScoreAdj: null } }],
-    ["--nice=19 --oom-score-adj -1000", { priority: { nice: 19, sched: null, io: null, oomScoreAdj: -1000 } }],
+    [
+      "--nice=19 --oom-score-adj -1000",
+      { priority: { nice: 19, sched: null, io: null, oomScoreAdj: -1000 } },
+    ],
     [
       "--sched fifo:99 --ionice best-effort:7",
       {
@@ -123,7 +125,10 @@ describe("what is refused", () => {
     expect(() => limitsOf(["--rlimit", "as=1", "--rlimit", "as=2"])).toThrow(
       "--rlimit: as is given more than once",
     );
-    const check = (...words: string[]) => () => checkLimits(limitsOf(words));
+    const check =
+      (...words: string[]) =>
+      () =>
+        checkLimits(limitsOf(words));
     expect(check("-m2M", "--memory-swap", "1M")).toThrow("cannot be less than --memory");
     expect(check("-m2M", "--memory-swap", "2M")).not.toThrow();
     expect(check("-m2M", "--memory-swap", "unlimited")).not.toThrow();
@@ -210,7 +215,9 @@ describe("what is written", () => {
     expect(written(2, line)).toEqual(v2);
   });
   test("a device that is none", () => {
-    expect(() => written(2, "--io-max /dev/null:rbps=1")).toThrow("--io-max: /dev/null is not a block device");
+    expect(() => written(2, "--io-max /dev/null:rbps=1")).toThrow(
+      "--io-max: /dev/null is not a block device",
+    );
     expect(() => written(2, "--io-max /none:rbps=1")).toThrow(
       "--io-max: /none cannot be used: no such file or directory",
     );
