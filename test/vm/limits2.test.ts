@@ -12,7 +12,8 @@ cat >/pre/all <<'end'
 at=$(cat /run/case)
 dir=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$1/cgroup)
 echo $dir >$at/dir
-cd $dir && grep -H . memory.max memory.swap.max memory.high cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max io.max hugetlb.2MB.max >$at/values
+cd $dir && grep -H . memory.max memory.swap.max memory.high cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max io.max hugetlb.2MB.max >$at/values 2>$at/values-err
+exit 0
 end
 chmod 755 /pre/all
 disk=$(cat /sys/block/nvme0n1/dev)
@@ -20,6 +21,9 @@ disk=$(cat /sys/block/nvme0n1/dev)
 run all ns -m 64M --memory-swap 96M --memory-high 48M --cpus 1.5 --cpu-weight 50 --cpuset-cpus 0 --cpuset-mems 0 --pids 9 --io-max $disk:rbps=1M,wiops=7 --hugetlb 2M:4M /pre/all /box /bin/sh -- -c 'nproc; cat /proc/self/cgroup'
 run pids ns --pids 4 - /box /bin/sh -- -c 'for i in 1 2 3 4 5 6; do sleep 1000 & done'
 run cpuset-none ns --cpuset-cpus 0-7 - /box /bin/true
+mkdir $cg/one; echo +cpuset >$cg/one/cgroup.subtree_control; echo 0 >$cg/one/cpuset.cpus
+run cpuset-silent ns --cgroup /one --cpuset-cpus 0-1 - /box /bin/true
+rmdir $cg/one
 run no-pages ns --hugetlb 8M:8M - /box /bin/true
 run partition ns --io-max 259:4000:rbps=1M - /box /bin/true
 
@@ -29,15 +33,16 @@ eventually throttled && echo yes >$at/throttled
 release
 
 # 4 MB at 1 MB a second: the kernel counts who waits
-cat /dev/null >/box/big; head -c 4000000 /dev/zero >/box/big; sync; echo 3 >/proc/sys/vm/drop_caches
+head -c 4000000 /dev/zero >/box/big; head -c 30000000 /dev/zero >/box/more; sync; echo 3 >/proc/sys/vm/drop_caches
 begin io
 start=$(now)
 ns --io-max $disk:rbps=1M /pre/all /box /bin/sh -- -c 'cat /big | wc -c' >$at/out 2>$at/err </dev/null; status=$?
 echo $(($(now) - start)) >$at/seconds
 end $status
-rm /box/big
 
-launch high ns --memory-high 24M -m 512M /pre/all /box /bin/sh -- -c "head -c 40000000 /dev/zero | tail -c 40000000 | wc -c; $waits"
+
+# pages of a file can be reclaimed, so it is not slowed down much
+launch high ns --memory-high 8M -m 512M /pre/all /box /bin/sh -- -c "cat /more | wc -c; $waits"
 sed -n 's/^high //p' $(cat $at/dir)/memory.events >$at/high
 release
 
@@ -65,8 +70,8 @@ kill -9 $job; finish
 rmdir $cg/there/1-other $cg/there
 
 # alone in a cgroup: it has to become an inner one, for threads' controllers too
-mkdir $cg/outer; echo 5 >$cg/outer/pids.max
-run leaf in_cgroup $cg/outer ns --pids 100 --cpus 1 /pre/look /box /bin/sh -- -c 'for i in 1 2 3 4 5 6; do sleep 1000 & done'
+mkdir $cg/outer; echo 60 >$cg/outer/pids.max
+run leaf in_cgroup $cg/outer ns --pids 100 --cpus 1 /pre/look /box /bin/sh -- -c 'for i in $(seq 70); do sleep 1000 & done'
 run leaf-named in_cgroup $cg/outer ns --cgroup p/q --pids 100 -m 64M /pre/look /box /bin/sh -- -c 'exit 5'
 launch leaf-killed in_cgroup $cg/outer ns --pids 100 -m 64M - /box /bin/sh -- -c 'echo ready >/ready; exec sleep 1000'
 kill -9 $job; finish
@@ -81,7 +86,7 @@ rmdir $cg/outer
 mkdir $cg/own; chown 1000 $cg/own $cg/own/cgroup.procs $cg/own/cgroup.subtree_control
 run delegated in_cgroup $cg/own as_user ns -u --pids 5 --cpus 1 -m 64M /pre/look /box /bin/sh 1000 1000 -- -c 'for i in 1 2 3 4 5 6; do sleep 1000 & done'
 launch delegated-killed in_cgroup $cg/own as_user ns -u --pids 5 --cpus 1 - /box /bin/sh 1000 1000 -- -c 'echo ready >/ready; exec sleep 1000'
-kill -9 $(pidof ns) $(ls -l /proc/[0-9]*/exe | sed -n 's,.* /proc/\\([0-9]*\\)/exe -> .*memfd:.*,\\1,p') 2>/dev/null; finish
+kill -9 $job; finish
 rmdir $cg/own/ns 2>/dev/null; rmdir $cg/own
 run undelegated as_user ns -u --pids 5 - /box /bin/true 1000 1000
 mkdir $cg/less; echo -cpu >$cg/cgroup.subtree_control
@@ -93,7 +98,7 @@ rmdir $cg/less
 describe.skipIf(await vmMissing("limits on cgroup v2"))("limits on cgroup v2", () => {
   let guest: Guest;
   beforeAll(async () => {
-    guest = await runGuest({ script });
+    guest = await runGuest({ script, timeoutMs: 200_000 });
   }, 240_000);
 
   const nothingLeft = (name: string): void => expect(guest.of(name).left).toBe("");
@@ -133,7 +138,7 @@ describe.skipIf(await vmMissing("limits on cgroup v2"))("limits on cgroup v2", (
       expect(Number(file("seconds"))).toBeGreaterThanOrEqual(3);
     });
     test("--memory-high: above it memory is reclaimed", () => {
-      expect(guest.of("high").out).toBe("40000000");
+      expect(guest.of("high").out).toBe("30000000");
       expect(Number(guest.of("high").file("high"))).toBeGreaterThan(0);
     });
     test("out of memory is still told", () => {
@@ -146,11 +151,17 @@ describe.skipIf(await vmMissing("limits on cgroup v2"))("limits on cgroup v2", (
   });
 
   describe("what cannot be had is an error", () => {
-    test("CPUs that are not there, which the kernel takes in silence", () => {
+    test("CPUs that are not there", () => {
       const { status, err } = guest.of("cpuset-none");
       expect(status).toBe(125);
-      expect(err).toMatch(/cannot write 0-7 to .*cpuset\.cpus: 2 is not to be had\nnote: there is 0-1$/);
+      expect(err).toMatch(/cannot write 0-7 to .*cpuset\.cpus: .*\nnote: there is 0-1$/);
       nothingLeft("cpuset-none");
+    });
+    test("CPUs that a cgroup above has not got, which the kernel takes in silence", () => {
+      const { status, err } = guest.of("cpuset-silent");
+      expect(status).toBe(125);
+      expect(err).toMatch(/cannot write 0-1 to .*cpuset\.cpus: 1 is not to be had\nnote: there is 0$/);
+      nothingLeft("cpuset-silent");
     });
     test("huge pages of a size that there is not", () => {
       expect(guest.of("no-pages").err).toContain("note: this kernel may have no huge pages of that size");

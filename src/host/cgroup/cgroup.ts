@@ -9,7 +9,8 @@ import * as file from "../../sys/file.ts";
 import { limitReached, oomFile, oomKills } from "./controllers/memory.ts";
 import { type Hierarchy, hierarchiesOf, refusal } from "./hierarchies.ts";
 import type { Location } from "./locate.ts";
-import { missingIn, type Parent, prepareParent, type Refusal, removeParent, type Self } from "./parent.ts";
+import { missingIn } from "./control.ts";
+import { type Parent, prepareParent, type Refusal, removeParent, type Self } from "./parent.ts";
 import { writeSettings } from "./settings.ts";
 import { makeRun, removeTree, sweep } from "./tree.ts";
 

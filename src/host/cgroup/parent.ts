@@ -6,21 +6,13 @@ import type { Bytes } from "../../sys/bytes.ts";
 import { O } from "../../sys/constants.ts";
 import { errnoNumber } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
+import { BUSY, enable, fillSet, LEAF, type Left, leaveLeaf, missingIn, moveToLeaf } from "./control.ts";
 import { ancestors, type Location } from "./locate.ts";
-
-/** Where ns itself moves when its own cgroup has to become an inner one: v2 keeps processes out of those. */
-const LEAF = "init";
 
 export interface Parent {
   readonly directory: string;
   /** the caller's cgroup, if ns left it for a leaf below it, to be as it was afterwards */
-  readonly left: {
-    readonly own: string;
-    readonly leaf: string;
-    /** directories in which the controllers are to be switched off, innermost first */
-    readonly inner: readonly string[];
-    readonly controllers: readonly string[];
-  } | null;
+  readonly left: Left | null;
   /** directories that go when the last run in them ends, innermost first; not those that somebody else made to stay */
   readonly goes: readonly string[];
 }
@@ -37,52 +29,6 @@ export interface Self {
   readonly uid: number;
 }
 
-const BUSY = -errnoNumber("EBUSY");
-
-const words = (path: string): string[] => {
-  const content = file.readFile(path);
-  const text = typeof content === "string" ? content.trim() : "";
-  return text === "" ? [] : text.split(/\s+/);
-};
-
-/** Those that a v2 cgroup cannot hand on, because it has not got them. */
-export const missingIn = (directory: string, controllers: readonly string[]): string[] => {
-  const there = words(`${directory}/cgroup.controllers`);
-  return controllers.filter((name) => !there.includes(name));
-};
-
-const control = (directory: string): string => `${directory}/cgroup.subtree_control`;
-
-/** Controllers for which a cgroup with processes of its own may have children: but those can be threads only. */
-const THREADED: readonly string[] = ["cpu", "cpuset", "pids"];
-
-/** 0 when children of the directory have the controllers, or -errno. */
-function enable(controllers: readonly string[], directory: string): number {
-  const on = words(control(directory));
-  const off = controllers.filter((name) => !on.includes(name));
-  if (off.length === 0) return 0;
-  const threads = off.every((name) => THREADED.includes(name));
-  // the root has no type, and may have both
-  if (
-    threads &&
-    file.access(`${directory}/cgroup.type`, 0) === 0 &&
-    words(`${directory}/cgroup.procs`).length > 0
-  )
-    return BUSY;
-  return file.writeFile(control(directory), off.map((name) => `+${name}`).join(" "));
-}
-
-/** Moves ns, if it is alone in its cgroup, one level down, so that the cgroup can hand controllers on. */
-function moveToLeaf(own: string, pid: number): boolean {
-  if (words(`${own}/cgroup.procs`).join() !== `${pid}`) return false;
-  file.makeDirectory(`${own}/ns`);
-  file.makeDirectory(`${own}/ns/${LEAF}`);
-  if (file.writeFile(`${own}/ns/${LEAF}/cgroup.procs`, `${pid}`) === 0) return true;
-  file.removeDirectory(`${own}/ns/${LEAF}`);
-  file.removeDirectory(`${own}/ns`);
-  return false;
-}
-
 function makeDirectory(directory: string): number {
   const made = file.makeDirectory(directory);
   return made === -errnoNumber("EEXIST") ? 0 : made;
@@ -95,16 +41,6 @@ function isOurs(directory: string, uid: number): boolean {
   file.close(fd);
   return typeof status !== "number" && status.uid === uid;
 }
-
-/** On v1 a new cpuset is empty: give it what the directory above has. */
-export function inherit(directory: string, name: string): number {
-  if (words(`${directory}/${name}`).length > 0) return 0;
-  const above = words(`${directory.slice(0, directory.lastIndexOf("/"))}/${name}`).join();
-  return file.writeFile(`${directory}/${name}`, above);
-}
-
-const fillSet = (directory: string): number =>
-  Math.min(inherit(directory, "cpuset.cpus"), inherit(directory, "cpuset.mems"));
 
 /** Makes ready one directory on the way: controllers on (v2), a set that is not empty (v1). */
 function prepare({ version }: Location, controllers: readonly string[], directory: string): number {
@@ -195,14 +131,6 @@ export function prepareParent(
     nearest = false;
   }
   return refusal;
-}
-
-/** Takes ns back out of the leaf, and the leaf away. */
-function leaveLeaf({ own, leaf, inner, controllers }: NonNullable<Parent["left"]>, pid: number): void {
-  const off = controllers.map((name) => `-${name}`).join(" ");
-  for (const directory of inner) file.writeFile(control(directory), off);
-  file.writeFile(`${own}/cgroup.procs`, `${pid}`);
-  file.removeDirectory(leaf);
 }
 
 /** Removes the directory if it goes and no other run needs it. */

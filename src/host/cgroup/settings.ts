@@ -4,7 +4,7 @@ import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import { readFile, writeFile } from "../../sys/file.ts";
 import type { Setting } from "./controllers/controller.ts";
 import { numbersOf } from "./controllers/cpuset.ts";
-import { inherit } from "./parent.ts";
+import { inherit } from "./control.ts";
 
 const read = (path: string): string => {
   const content = readFile(path);
@@ -24,7 +24,8 @@ function checkSet(directory: string, { file, value, effective }: Setting): void 
 
 function noteFor(directory: string, { file, note }: Setting): string | undefined {
   if (note !== undefined || !/^cpuset\.(cpus|mems)$/.test(file)) return note;
-  return `there is ${read(`${directory.slice(0, directory.lastIndexOf("/"))}/${file}`)}`;
+  const above = directory.slice(0, directory.lastIndexOf("/"));
+  return `there is ${read(`${above}/${file}.effective`) || read(`${above}/${file}`)}`;
 }
 
 /**
