@@ -31,7 +31,7 @@ const limits = {
 } as const;
 const spec: Spec = { ...defaultSpec(), root: "/r", init: "/init", limits };
 
-test("resource limits are the child's last steps but for descriptors and signals, and its own limit of open files", () => {
+test("resource limits are the child's last steps, and replace the caller's limit of open files", () => {
   const texts = childPlan(spec, facts, place).map(showOp);
   expect(texts.slice(texts.findIndex((text) => text.startsWith("prlimit64")))).toMatchSnapshot();
   expect(texts.filter((text) => text.includes("RLIMIT_NOFILE"))).toHaveLength(1);
