@@ -83,7 +83,11 @@ const PRIORITY_NOTE =
 function setOomScore(score: number, pid: number): void {
   const result = writeFile(`/proc/${pid}/oom_score_adj`, `${score}`);
   if (result === 0) return;
-  throw refuse(`set the OOM score to ${score} (--oom-score-adj)`, result, "only root may lower it");
+  throw refuse(
+    `set the OOM score to ${score} (--oom-score-adj)`,
+    result,
+    "only root may lower it, or set it at all for a container without a uid 0 of its own (--map=keep)",
+  );
 }
 
 /**
