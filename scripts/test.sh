@@ -5,8 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-# busybox-static: roots; bubblewrap, util-linux: controls that an attack works where ns must stop it; nftables, iproute2,
-# iputils-ping: the network of the examples; qemu and what follows: the virtual machines
+# busybox-static: roots; uidmap: newuidmap; bubblewrap, util-linux: controls that an attack works where ns must stop it;
+# nftables, iproute2, iputils-ping: the network of the examples; qemu and what follows: the virtual machines
 scripts/setup.sh busybox-static util-linux uidmap bsdutils bubblewrap nftables iproute2 iputils-ping hostname \
 	strace qemu-system-x86 e2fsprogs xz-utils mmdebstrap
 
