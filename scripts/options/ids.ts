@@ -8,12 +8,12 @@ export const idExamples: Examples = {
     prints: "0",
   },
   map: {
-    text: "Inside you are who you are, without any privilege. (With `auto` you would be root inside, with all ids that the administrator has granted you.)",
+    text: "Inside you are who you are, without any privilege, and so is init. With `auto` you are root inside, and the ids that the administrator has granted you follow; as root, root inside is the first of those granted to root.",
     command: 'ns --map=keep - ROOT /bin/sh -- -c \'test "$(id -u)" = "$0" && echo still myself\' "$(id -u)"',
     prints: "still myself",
   },
   "map-uid": {
-    text: "Root inside is yourself outside, as with `-u`. Root could map more: `--map-uid 0:100000:65536`.",
+    text: "Root inside is yourself outside, as with `-u`. Root can map more: `--map-uid 0:100000:65536`, and others what they were granted (`newuidmap`).",
     command: 'ns --map-uid "0:$(id -u):1" --map-gid "0:$(id -g):1" - ROOT /usr/bin/id -- -u',
     prints: "0",
   },
@@ -31,7 +31,7 @@ export const idExamples: Examples = {
     root: true,
   },
   as: {
-    text: "Init is not root but a user that the root knows. HOME is his.",
+    text: "Init is not root but a user that the root knows, in the groups that it knows. HOME is his. With groups (`--as USER:GROUP,MORE`) those count and no others.",
     command: "ns --as nobody - ROOT /usr/bin/id -- -un",
     prints: "nobody",
     root: true,

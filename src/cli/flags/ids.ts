@@ -24,7 +24,7 @@ export const idFlags: readonly Flag[] = [
     name: "map",
     kind: "value",
     hint: "auto|keep",
-    help: "a user namespace: with auto, root inside is the caller, and /etc/subuid and /etc/subgid give the rest (root: give all); with keep, the caller is himself inside, and so is init",
+    help: "a user namespace: auto, of the ids in /etc/subuid and /etc/subgid; keep, of one's own",
     excludes: ["map-uid", "map-gid"],
     apply: ({ spec }, value, option) => {
       if (value !== "auto" && value !== "keep")
@@ -36,7 +36,7 @@ export const idFlags: readonly Flag[] = [
     name: "map-uid",
     kind: "list",
     hint: "IN:OUT:COUNT",
-    help: "a user namespace in which COUNT uids from IN on are those from OUT on outside; --map-gid is the same if it is not given",
+    help: "a user namespace: uids from IN on are those from OUT on outside",
     apply: (draft, value, option) => {
       const { uids, gids } = mapsOf(draft);
       draft.spec.user = { uids: [...uids, parseIdRange(value, option, uids)], gids: [...gids] };
@@ -46,7 +46,7 @@ export const idFlags: readonly Flag[] = [
     name: "map-gid",
     kind: "list",
     hint: "IN:OUT:COUNT",
-    help: "the same for gids; --map-uid is the same if it is not given",
+    help: "the same for gids; one of the two stands for both",
     apply: (draft, value, option) => {
       const { uids, gids } = mapsOf(draft);
       draft.spec.user = { uids: [...uids], gids: [...gids, parseIdRange(value, option, gids)] };
@@ -55,7 +55,7 @@ export const idFlags: readonly Flag[] = [
   {
     name: "idmap-root",
     kind: "switch",
-    help: "files of NEWROOT belong inside to the ids that they have on the disk, by an idmapped mount",
+    help: "NEWROOT's files belong inside to the ids that they have on the disk",
     needs: ["user", "map", "map-uid", "map-gid"],
     apply: ({ spec }) => {
       spec.ids.idmapRoot = true;
@@ -64,8 +64,8 @@ export const idFlags: readonly Flag[] = [
   {
     name: "as",
     kind: "value",
-    hint: "USER[:GROUP[,GROUP...]]",
-    help: "INIT's user and groups inside, as numbers or as names in NEWROOT's /etc/passwd and /etc/group",
+    hint: "USER[:GROUP,...]",
+    help: "INIT's user and groups: numbers, or names in NEWROOT's /etc/passwd and /etc/group",
     apply: ({ spec }, value, option) => {
       const { user, group, groups } = parseAs(value, option);
       spec.ids.as = { user, group, groups: [...groups] };

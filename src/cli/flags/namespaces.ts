@@ -27,7 +27,7 @@ export const namespaceFlags: readonly Flag[] = [
     name: "share",
     kind: "list",
     hint: "NAME[,NAME...]",
-    help: "use the host's ipc, uts, cgroup, net or time namespace instead of one of its own",
+    help: "use the host's own: ipc, uts, cgroup, net or time",
     apply: ({ spec }, value, option) => {
       spec.namespaces.share.push(...parseShare(value, option));
     },
@@ -54,7 +54,7 @@ export const namespaceFlags: readonly Flag[] = [
     name: "boottime-offset",
     kind: "value",
     hint: "SECONDS",
-    help: "how far the clock of the time since the boot, and with it the uptime, is ahead of the host's",
+    help: "how far the uptime is ahead of the host's",
     needs: ["time"],
     apply: ({ spec }, value, option) => {
       spec.namespaces.time = { ...OWN_CLOCKS, ...spec.namespaces.time, boottime: parseOffset(value, option) };
