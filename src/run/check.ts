@@ -4,7 +4,7 @@
 import { hasNamespace } from "../host/facts.ts";
 import { openNetwork } from "../host/netns.ts";
 import { inspectProgram, type Problem } from "../host/program.ts";
-import { EXIT, NsError } from "../spec/error.ts";
+import { EXIT, NsError, usageError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
@@ -65,7 +65,10 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
   foreign("GID", spec.user.gid, facts.gid, facts.capabilities.setGid);
 }
 
-function checkIdmapRoot({ kernel, capabilities }: Facts): void {
+function checkIdmapRoot({ rootfs }: Spec, { kernel, capabilities }: Facts): void {
+  // the others' files would go on belonging to nobody inside
+  if (rootfs.lower.length > 0) throw usageError("--idmap-root: NEWROOT has to be one directory, and not A:B");
+  if (rootfs.changes?.to === "directory") throw usageError("--idmap-root and --overlay exclude each other");
   if (!kernel.mountSetattr) throw new NsError("--idmap-root needs Linux 5.12 or newer");
   if (!capabilities.sysAdmin)
     throw new NsError("only root may shift a root's ids (--idmap-root)", {
@@ -81,7 +84,7 @@ function checkJoinNet(network: Bytes, { capabilities }: Facts): void {
 /** What was asked for and this kernel or this caller cannot do. */
 function checkKernel(spec: Spec, facts: Facts): void {
   const { joinNet, time } = spec.namespaces;
-  if (spec.ids.idmapRoot) checkIdmapRoot(facts);
+  if (spec.ids.idmapRoot) checkIdmapRoot(spec, facts);
   if (joinNet !== null) checkJoinNet(joinNet, facts);
   if (time !== null && !hasNamespace("time"))
     throw new NsError("this kernel has no time namespaces (--time), which Linux has from 5.6 on");

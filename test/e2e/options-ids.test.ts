@@ -347,6 +347,18 @@ describe("--idmap-root, as root", () => {
     );
     expect(ran.status).toBe(125);
   });
+  rootTest(
+    "over it changes may go to memory; other directories are refused, whose ids would not be shifted",
+    async () => {
+      const ran = await runCommand(words([...maps, "--ephemeral"], "touch /new; stat -c %u /etc /new"));
+      expect(ran).toMatchObject({ status: 0, stdout: "0\n0\n", stderr: "" });
+      const overlay = await runCommand(words([...maps, "--overlay", folder], "true"));
+      expect(overlay.stderr).toStartWith("ns: --idmap-root and --overlay exclude each other\n");
+      const layers = await runCommand(words(maps, "true", "-", `${folder}:${root}`));
+      expect(layers.stderr).toStartWith("ns: --idmap-root: NEWROOT has to be one directory, and not A:B\n");
+      expect(layers.status).toBe(2);
+    },
+  );
   rootTest("a file system that cannot do it is refused", async () => {
     const ran = await runCommand(words(maps, "true", "-", "/proc"));
     expect(ran.status).toBe(127); // nothing to execute there: it fails even before
