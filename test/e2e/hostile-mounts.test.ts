@@ -31,7 +31,7 @@ import {
 leavesNothing();
 
 /** A folder of the host's that whoever gets there could write to. */
-const host = join(folder, "host");
+const host = join(folder, "mounts-host");
 mkdirSync(host);
 mkdirSync(join(host, "directory"));
 writeFileSync(join(host, "secret"), "the host's\n");
@@ -41,7 +41,7 @@ const expectHostUntouched = (): void => {
   expect(readdirSync(join(host, "directory"))).toEqual([]);
   expect(readFileSync(join(host, "secret"), "utf8")).toBe("the host's\n");
 };
-const source = join(folder, "source");
+const source = join(folder, "mounts-source");
 mkdirSync(source);
 writeFileSync(join(source, "file"), "the source\n");
 

@@ -171,7 +171,7 @@ describe("refused", () => {
     [["--ephemeral", "--overlay", "u"], "--ephemeral and --overlay exclude each other"],
     [["--ephemeral", "--ephemeral=1M"], "--ephemeral is given more than once"],
     [["--overlay", "u", "--overlay", "v"], "--overlay is given more than once"],
-    [["--bind", "--tmpfs", "/a"], "--bind needs a value: SRC:DST[:OPT,...]"],
+    [["--bind", "--tmpfs", "/a"], "--bind needs a value: SRC:DST[:OPTS]"],
   ])("%j", (words, message) => {
     expect(refuse(words)).toBe(message);
   });

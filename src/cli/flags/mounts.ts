@@ -7,8 +7,8 @@ export const mountFlags: readonly Flag[] = [
   {
     name: "bind",
     kind: "list",
-    hint: "SRC:DST[:OPT,...]",
-    help: "the host's file or directory SRC at DST inside; OPT: ro, norec, dev, suid, noexec",
+    hint: "SRC:DST[:OPTS]",
+    help: "SRC of the host at DST inside; OPTS: ro,norec,dev,suid,noexec",
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseBind(value, option, false));
     },
@@ -16,7 +16,7 @@ export const mountFlags: readonly Flag[] = [
   {
     name: "bind-try",
     kind: "list",
-    hint: "SRC:DST[:OPT,...]",
+    hint: "SRC:DST[:OPTS]",
     help: "like --bind, but nothing where SRC is not there",
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseBind(value, option, true));
@@ -25,8 +25,8 @@ export const mountFlags: readonly Flag[] = [
   {
     name: "tmpfs",
     kind: "list",
-    hint: "DST[:OPT,...]",
-    help: "an empty directory in memory at DST; OPT: size=SIZE, mode=MODE (1777), ro, exec, dev, suid",
+    hint: "DST[:OPTS]",
+    help: "a directory in memory; OPTS: size=SIZE,mode=MODE,ro,exec,dev,suid",
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseTmpfs(value, option));
     },
@@ -34,8 +34,8 @@ export const mountFlags: readonly Flag[] = [
   {
     name: "mount",
     kind: "list",
-    hint: "type=TYPE,dst=DST[,...]",
-    help: "TYPE bind (src=SRC), overlay (src=A:B), tmpfs, proc, sysfs, devpts, mqueue, cgroup; options as with --bind",
+    hint: "type=TYPE,dst=DST,...",
+    help: "bind, overlay, tmpfs, proc, sysfs, devpts, mqueue or cgroup",
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseMount(value, option));
     },
@@ -44,7 +44,7 @@ export const mountFlags: readonly Flag[] = [
     name: "symlink",
     kind: "list",
     hint: "TARGET:LINK",
-    help: "a symbolic link LINK inside that holds TARGET; another link of that name is replaced",
+    help: "a link inside that holds TARGET, in the place of another link",
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseSymlink(value, option));
     },
@@ -53,7 +53,7 @@ export const mountFlags: readonly Flag[] = [
     name: "dir",
     kind: "list",
     hint: "DST",
-    help: "a directory inside, made with those above it unless it is there",
+    help: "a directory inside, with those above it",
     apply: ({ spec }, value, option) => {
       spec.mounts.push({ type: "directory", target: parseTarget(value, option) });
     },
@@ -62,7 +62,7 @@ export const mountFlags: readonly Flag[] = [
     name: "file",
     kind: "list",
     hint: "FD:DST",
-    help: "a file inside with what can be read from the descriptor FD; a file of that name is replaced",
+    help: "a file inside with what can be read from the descriptor FD",
     commandOnly: true,
     apply: ({ spec }, value, option) => {
       spec.mounts.push(parseCopy(value, option));

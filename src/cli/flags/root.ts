@@ -17,7 +17,7 @@ export const rootFlags: readonly Flag[] = [
     name: "ephemeral",
     kind: "optional",
     hint: "SIZE",
-    help: "NEWROOT stays as it is: what is written goes to memory, SIZE at most, and is gone afterwards",
+    help: "what is written to NEWROOT goes to memory, SIZE at most, and is gone afterwards",
     excludes: ["overlay"],
     apply: ({ spec }, value, option) => {
       const size = value === null ? null : parseSize(value, option);
@@ -28,7 +28,7 @@ export const rootFlags: readonly Flag[] = [
     name: "overlay",
     kind: "value",
     hint: "UPPER[:WORK]",
-    help: "NEWROOT stays as it is: what is written goes to the directory UPPER; WORK is for the kernel",
+    help: "what is written to NEWROOT goes to the directory UPPER; WORK is for the kernel",
     apply: ({ spec }, value, option) => {
       spec.rootfs.changes = parseChanges(value, option);
     },
