@@ -12,6 +12,7 @@ import { enterInside } from "./inside.ts";
 import { limitResources } from "./limits.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, isolateMounts, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
+import { openHostResolvConf, resolvConf } from "./mounts/resolv-conf.ts";
 import { openSources, userMounts } from "./mounts/user.ts";
 import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
@@ -37,6 +38,8 @@ export interface ChildPlace {
   readonly identity?: Identity | null;
   /** NEWROOT as a tree of mounts that the parent has made ready; without it the child binds the directory */
   readonly rootTree?: number;
+  /** what the container's /etc/resolv.conf is to hold, if it is a copy */
+  readonly resolvConf?: Bytes;
 }
 
 /** The child dies with its parent. Changing ids takes that back, so it is done again after it (prctl(2)). */
@@ -106,6 +109,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
     isolateMounts(),
+    ...openHostResolvConf(spec),
     ...openSources(spec, facts, sources),
     ...bindRoot(spec, facts, place.rootPath, sources, place.rootTree),
     ...pivotRoot(facts),
@@ -113,6 +117,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...leaveOldRoot(facts),
     // not before: from / a `..` leads into the old root as long as that is stacked on the new one
     ...userMounts(spec, facts, sources),
+    ...resolvConf(spec, facts, place.resolvConf),
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),

@@ -20,6 +20,11 @@ export type Slot =
   | "context"
   | "parent"
   | "target"
+  | "netns"
+  | "resolvContext"
+  | "resolvFiles"
+  | "resolvTree"
+  | "resolvTarget"
   | `layer${number}`
   | `tree${number}`
   | "watcher"

@@ -7,7 +7,7 @@ import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
 import type { Work } from "../spec/mounts.ts";
 import { type Op, slot } from "./op.ts";
 import { type Rules, rulesArg } from "./supervise.ts";
-import { type CgroupEnd, endCgroup, endWork } from "./watch.ts";
+import { type CgroupEnd, endCgroup, endHelper, endWork } from "./watch.ts";
 
 export interface WaitPlace {
   readonly child: number;
@@ -19,6 +19,8 @@ export interface WaitPlace {
   readonly oldWatcher: number;
   /** the process group to give the terminal back to; null: no terminal */
   readonly foreground: number | null;
+  /** a program beside the container, a child of this process, to be ended with it */
+  readonly helper?: number | null;
   /** address of the new watcher's task */
   readonly watcherTask: number;
   /** what to remove of the run's cgroup */
@@ -93,6 +95,17 @@ export function waitPlan(place: WaitPlace): Op[] {
       step: "wait for init",
       save: "ending",
     },
+    ...(place.helper == null
+      ? []
+      : [
+          endHelper(place.helper),
+          {
+            call: "wait4",
+            args: [place.helper, 0, 0, 0],
+            step: "reap the network's helper",
+            fine: ["ECHILD"],
+          } satisfies Op,
+        ]),
     ...(place.foreground === null
       ? []
       : [{ call: "foreground", args: [place.foreground], step: "give the terminal back" } satisfies Op]),

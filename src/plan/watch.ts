@@ -43,6 +43,14 @@ export const endPre = (pid: number): Op => ({
   fine: ["ESRCH"],
 });
 
+/** Kills a program that works beside the container, the leader of a session of its own. */
+export const endHelper = (pid: number): Op => ({
+  call: "kill",
+  args: [-pid, SIGNALS.SIGKILL],
+  step: "kill the network's helper",
+  fine: ["ESRCH"],
+});
+
 /** What is to be taken away of a run's cgroup, in one hierarchy. */
 export interface CgroupEnd {
   /** the run's own directory */

@@ -12,6 +12,7 @@ import { errnoText } from "../sys/errno.ts";
 import { checkMounts, isWholeRoot } from "./check-mounts.ts";
 import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
 import { checkLimits } from "./limits.ts";
+import { checkNetwork } from "./network.ts";
 
 const EXECUTE = 1;
 
@@ -141,6 +142,7 @@ export function check(spec: Spec, facts: Facts): number {
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
   checkMounts(spec, facts);
+  checkNetwork(spec, facts);
   if (spec.pre !== null) checkScript("pre script", spec.pre);
   if (spec.process.post !== null) checkScript("post script", spec.process.post);
   for (const fd of spec.process.passFds) checkPassed(fd);

@@ -104,6 +104,21 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["ERANGE", "EINVAL"],
     "a clock would show less than 0, or more than the kernel can count",
   ],
+  [
+    /^make \/etc\/resolv\.conf/,
+    ["EEXIST"],
+    "/etc/resolv.conf in the root is a link to a file that is not there",
+  ],
+  [
+    /^make \/etc\/resolv\.conf/,
+    ["EROFS", "EACCES", "ENOENT", "ENOTDIR", "EPERM"],
+    "the root has no /etc/resolv.conf, and it cannot be made: make an empty file there",
+  ],
+  [
+    /^mount on \/etc\/resolv\.conf/,
+    ["ENOTDIR", "EINVAL", "EISDIR"],
+    "/etc/resolv.conf in the root is not a file",
+  ],
   [/^give init its groups/, ["EPERM"], "this is a user namespace in which groups cannot be set"],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],

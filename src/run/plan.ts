@@ -18,10 +18,11 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
+import { networkLines, networkPlace } from "./network.ts";
 
 export interface PlanLine {
   /** who makes the call */
-  readonly who: "ns" | "init" | "pre" | "watch" | "post";
+  readonly who: "ns" | "init" | "pre" | "watch" | "net" | "post";
   readonly call: string;
 }
 
@@ -95,7 +96,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   };
   const identity = identityOf(spec, facts);
   const rootTree = spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {};
-  const place = { ...PLACE, identity, sources: assumeSources(spec), ...rootTree };
+  const place = { ...PLACE, identity, sources: assumeSources(spec), ...rootTree, ...networkPlace(spec) };
   const enter = [...enterPlan(spec, place), ...closeDescriptors(facts, [])];
   const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
@@ -129,6 +130,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     cgroups.map(({ directory }) => write(`${directory}/cgroup.procs`, "PID")),
   );
   add("ns", confining(spec.limits));
+  add("net", networkLines(spec, facts));
   if (spec.pre !== null) add("pre", prePlan(spec, facts, spec.pre, "PID", [], []).map(showOp));
   const second = ops.findIndex((op, i) => op.stopAtZero && i >= gate) + 1;
   for (const part of [ops.slice(gate, second), ops.slice(second)]) {

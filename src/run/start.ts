@@ -23,6 +23,7 @@ import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { confine, isConfined, showBranch } from "./limits.ts";
 import { type Listener, listen } from "./listen.ts";
+import { endNetwork, networkPlace, startNetwork } from "./network.ts";
 import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
@@ -74,6 +75,7 @@ function runContainer(
   let child: Child | null = null;
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
+  let helper: number | null = null;
   let rootTree: number | undefined;
   let sources = NO_SOURCES;
   const work = () => sources.changes?.work ?? null;
@@ -101,6 +103,7 @@ function runContainer(
       rootPath: typeof path === "string" ? path : spec.root,
       ...(identity === null ? {} : { identity }),
       ...(rootTree === undefined ? {} : { rootTree }),
+      ...networkPlace(spec),
     };
     const plans = {
       enter: enterPlan(spec, place),
@@ -143,6 +146,15 @@ function runContainer(
       started.waitUntilEntered();
       confine(spec.limits, cgroup, child.pid, facts);
     }
+    const { mode } = spec.network;
+    if (mode === "pasta" || mode === "veth") {
+      const { watchHelper } = watch();
+      const onProcess = (pid: number): void => {
+        helper = pid;
+        watchHelper(pid);
+      };
+      startNetwork({ spec, facts, child: child.pid, inherited, listener, say, onProcess });
+    }
     stopIfAsked(listener);
     if (post !== null) armPost(post, started.pid, watch(), facts, inherited, listener);
     if (spec.pre !== null) {
@@ -180,7 +192,7 @@ function runContainer(
     if (ending === null) {
       const rules = supervision.rules();
       const title = become ?? [];
-      handOver({ child: pid, pidfd, listener, rules, watcher: running, state, title, facts });
+      handOver({ child: pid, pidfd, listener, rules, watcher: running, state, helper, title, facts });
       ending = supervision.wait(FOREVER)!;
     }
     listener.onSignal = () => {};
@@ -190,6 +202,7 @@ function runContainer(
     return endRun(state, ending, () => running.dismiss(), progress);
   } finally {
     if (preProcess !== null) call("kill", -preProcess, SIGNALS.SIGKILL);
+    if (helper !== null) endNetwork(helper);
     if (child !== null) {
       call("kill", child.pid, SIGNALS.SIGKILL);
       reapNow(child.pid);

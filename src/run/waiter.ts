@@ -32,6 +32,8 @@ export interface Handover {
   readonly watcher: Watcher;
   readonly state: EndState;
   readonly facts: Facts;
+  /** a program beside the container; null: none */
+  readonly helper: number | null;
   /** the command line that the process goes on showing */
   readonly title: readonly Bytes[];
 }
@@ -42,7 +44,7 @@ const asciiJson = (state: EndState): string =>
 
 /** The executable and what has to stay open for it. */
 function buildProgram(
-  { child, pidfd, listener, rules, watcher, state, title, facts }: Handover,
+  { child, pidfd, listener, rules, watcher, state, helper, title, facts }: Handover,
   signals: number,
   executable: number,
 ) {
@@ -55,7 +57,7 @@ function buildProgram(
   const closing = [executable, caught];
   const kept = [...life, pidfd, caught, ...(state.cgroup?.map(({ lock }) => lock) ?? [])];
   const watcherOps = watcherPlan({
-    ...{ life, pidfd, cgroup, closing, work: state.work },
+    ...{ life, pidfd, cgroup, closing, work: state.work, helper },
     ...(isReady(post) ? { post: startPost(postPlan(post, KILLED, facts, kept, [])) } : {}),
   });
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
@@ -77,6 +79,7 @@ function buildProgram(
     rules: { ...rules, signals, until: 0 },
     statusFile: !state.reaper,
     oldWatcher: watcher.pid,
+    helper,
     watcherTask: watcherTask.address,
     foreground: facts.terminal?.foreground ?? null,
     cgroup,

@@ -1,7 +1,7 @@
 /** The watcher process (plan/watch.ts): started beside the container, told what to take down, dismissed at the end. */
 import { encodeTask } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
-import { type CgroupEnd, endCgroup, endInit, endPre, endWork, watchPlan } from "../plan/watch.ts";
+import { type CgroupEnd, endCgroup, endHelper, endInit, endPre, endWork, watchPlan } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
 import type { Work } from "../spec/mounts.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
@@ -11,6 +11,7 @@ import { call, startTask } from "../sys/kernel.ts";
 import { reapNow } from "./task.ts";
 
 const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
+const noHelper: Op = { ...nothing };
 const noPost: Op = { call: "getpid", args: [], step: "nothing to run yet" };
 
 export interface Watcher {
@@ -21,6 +22,8 @@ export interface Watcher {
   readonly life: readonly [number, number];
   /** the pre script to kill, or null when there is none (any more) */
   watchPre(pid: number | null): void;
+  /** a program beside the container to kill */
+  watchHelper(pid: number): void;
   /** the post script to start at the end */
   watchPost(post: readonly Op[]): void;
   /** ends it; again does nothing */
@@ -38,15 +41,26 @@ export interface Watched {
   readonly work: Work | null;
   /** descriptors of ns that it must not keep open */
   readonly closing: readonly number[];
+  /** process of a program beside the container, if there is one already */
+  readonly helper?: number | null;
   /** starts the post script */
   readonly post?: Op;
 }
 
 /** All it does. */
-export function watcherPlan({ life, pidfd, cgroup, work, closing, post = noPost }: Watched): Op[] {
+export function watcherPlan({
+  life,
+  pidfd,
+  cgroup,
+  work,
+  closing,
+  helper = null,
+  post = noPost,
+}: Watched): Op[] {
   return [
     ...watchPlan(life, closing),
     nothing,
+    helper === null ? noHelper : endHelper(helper),
     ...(pidfd < 0 ? [] : endInit(pidfd)),
     ...(work === null ? [] : endWork(work)),
     ...(cgroup === null ? [] : cgroup.flatMap(endCgroup)),
@@ -74,6 +88,7 @@ export function startWatcher(watched: Watched): Watcher {
     flags,
     life,
     watchPre: (pre) => task.replace(ops.indexOf(nothing), pre === null ? nothing : endPre(pre)),
+    watchHelper: (helper) => task.replace(ops.indexOf(noHelper), endHelper(helper)),
     watchPost: (post) => task.replace(ops.indexOf(noPost), startPost(post)),
     dismiss() {
       if (dismissed) return;
