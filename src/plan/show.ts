@@ -25,6 +25,9 @@ const CHOICE = Symbol("choice");
 /** One of the names, for arguments that are a choice and not a set. */
 const choice = (names: Names): Names => Object.assign(Object.create(null), names, { [CHOICE]: true });
 
+const { SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCADDRT } = k;
+const REQUESTS = { SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCADDRT };
+
 /** How to show the numbers among a call's arguments, by position. */
 const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   mount: ["pointer", null, "pointer", k.MS, "pointer"],
@@ -50,7 +53,7 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   kill: [null, "signal"],
   pidfd_send_signal: [null, "signal", "pointer"],
   socket: [choice({ AF_INET: k.AF_INET }), k.SOCK],
-  ioctl: [null, choice({ SIOCSIFFLAGS: k.SIOCSIFFLAGS })],
+  ioctl: [null, choice(REQUESTS)],
   prlimit64: [null, choice(k.RLIMIT), null, "pointer"],
   setpriority: [choice({ PRIO_PROCESS: k.PRIO_PROCESS })],
   sched_setscheduler: [null, choice(k.SCHED)],

@@ -2,13 +2,21 @@
  * --net=veth without a bridge: the addresses of the two ends, a pair of 169.254/16 for each container, and the task that
  * sets the inner end's from within its network namespace.
  */
-import { AF_INET, AT_FDCWD, CLONE, IFF_UP, O, SIOCSIFFLAGS, SOCK } from "../sys/constants.ts";
+import {
+  AF_INET,
+  AT_FDCWD,
+  CLONE,
+  IFF_UP,
+  O,
+  SIOCADDRT,
+  SIOCSIFADDR,
+  SIOCSIFFLAGS,
+  SIOCSIFNETMASK,
+  SOCK,
+} from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
 
 const IFF_MULTICAST = 0x1000;
-const SIOCADDRT = 0x890b;
-const SIOCSIFADDR = 0x8916;
-const SIOCSIFNETMASK = 0x891c;
 const RTF_UP = 1;
 const RTF_GATEWAY = 2;
 /** 169.254.192.0 to 169.254.253.255: clear of the clouds' 169.254.169.254 and of what pasta and podman use */

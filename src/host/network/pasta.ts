@@ -51,7 +51,8 @@ export function lastWords(errors: string): string {
 export function pastaNote(words: string): string | undefined {
   if (/tun/i.test(words))
     return "pasta needs /dev/net/tun, and to be allowed to open it: modprobe tun; chmod 666 /dev/net/tun";
-  if (/routable interface|no external/i.test(words)) return "the host has no default route";
+  if (/routable interface|interface not usable|no external/i.test(words))
+    return "pasta needs a default route on the host, by an interface that is up";
   if (/bind|port/i.test(words)) return "the host's port is in use, or below 1024 and only for root";
   return undefined;
 }
