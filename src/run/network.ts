@@ -20,6 +20,7 @@ import { close, pipe, poll, readAll } from "../sys/file.ts";
 import { call } from "../sys/kernel.ts";
 import type { Listener } from "./listen.ts";
 import { awaitReport, makePipe, reapNow, startReported } from "./task.ts";
+import type { Watcher } from "./watcher.ts";
 
 const F_SETFL = 4;
 
@@ -57,19 +58,21 @@ export interface NetworkRun {
   readonly inherited: readonly number[];
   readonly listener: Listener;
   readonly say: (line: () => string) => void;
-  /** told the process id of a helper that has to end with the container */
-  readonly onProcess: (pid: number) => void;
+  /** the watcher, started if need be */
+  readonly watch: () => Watcher;
 }
 
 /**
  * Sets the container's network up, where that is not left to PRE. A signal that asks ns to stop ends the waiting; the
  * caller sees to it.
- * @throws NsError
+ * @returns the process id of a helper that has to end with the container, or null
+ * @throws NsError; the helper has ended then
  */
-export function startNetwork(run: NetworkRun): void {
+export function startNetwork(run: NetworkRun): number | null {
   const { mode } = run.spec.network;
-  if (mode === "pasta") startPasta(run);
-  else if (mode === "veth") makeVeth(run);
+  if (mode === "pasta") return startPasta(run);
+  if (mode === "veth") makeVeth(run);
+  return null;
 }
 
 /** Ends the helper. */
@@ -84,8 +87,10 @@ const pastaPlace = (spec: Spec, facts: Facts, child: number | "PID") => ({
   stdin: spec.user === null ? `/proc/${child}/ns/net` : "/dev/null",
 });
 
-function startPasta(run: NetworkRun): void {
+function startPasta(run: NetworkRun): number {
   const { spec, facts, listener } = run;
+  // first of all: it would keep the pipes' ends that are open when it starts
+  const watcher = run.watch();
   const ready = makePipe("from pasta");
   // what pasta says later is lost, and must not stop it
   const errors = pipe(O.O_NONBLOCK);
@@ -101,27 +106,35 @@ function startPasta(run: NetworkRun): void {
   close(ready[1]);
   close(errors[1]);
   if (typeof started === "number") throw new NsError(`cannot start pasta: ${errnoText(-started)}`);
-  run.onProcess(started.pid);
-  const failure = awaitReport(started, listener.waitForInput);
-  if (failure !== null)
-    throw new NsError(`cannot ${ops[failure.op]!.step}: ${errnoText(failure.errno)}`, {
-      errno: failure.errno,
-    });
-  while (poll([ready[0]], 0) === 0 && listener.stopped() === null) listener.waitForInput(ready[0]);
-  if (listener.stopped() !== null) return;
-  const said = readAll(ready[0], 1);
-  if (typeof said === "string" && said !== "") {
+  const { pid } = started;
+  watcher.watchHelper(pid);
+  try {
+    const failure = awaitReport(started, listener.waitForInput);
+    if (failure !== null)
+      throw new NsError(`cannot ${ops[failure.op]!.step}: ${errnoText(failure.errno)}`, {
+        errno: failure.errno,
+      });
+    while (poll([ready[0]], 0) === 0 && listener.stopped() === null) listener.waitForInput(ready[0]);
+    const said = listener.stopped() === null ? readAll(ready[0], 1) : "stopped";
+    if (said === "") throw pastaError(pid, errors[0]);
+  } catch (error) {
+    endNetwork(pid);
+    throw error;
+  } finally {
     close(ready[0]);
     close(errors[0]);
-    run.say(() => `network: pasta is process ${started.pid}`);
-    return;
   }
-  // it has let go of its output without a word: it is dying, or as good as dead
-  call("kill", -started.pid, SIGNALS.SIGKILL);
-  call("fcntl", errors[0], F_SETFL, 0);
-  const words = readAll(errors[0]);
+  run.say(() => `network: pasta is process ${pid}`);
+  return pid;
+}
+
+/** It has let go of its output without a word: it is dying, or as good as dead. */
+function pastaError(pid: number, errors: number): NsError {
+  call("kill", -pid, SIGNALS.SIGKILL);
+  call("fcntl", errors, F_SETFL, 0);
+  const words = readAll(errors);
   const last = typeof words === "string" ? lastWords(words) : "";
-  throw new NsError(`pasta did not set up the network${last === "" ? "" : `: ${last}`}`, {
+  return new NsError(`pasta did not set up the network${last === "" ? "" : `: ${last}`}`, {
     note: pastaNote(last),
   });
 }

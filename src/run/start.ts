@@ -146,15 +146,7 @@ function runContainer(
       started.waitUntilEntered();
       confine(spec.limits, cgroup, child.pid, facts);
     }
-    const { mode } = spec.network;
-    if (mode === "pasta" || mode === "veth") {
-      const { watchHelper } = watch();
-      const onProcess = (pid: number): void => {
-        helper = pid;
-        watchHelper(pid);
-      };
-      startNetwork({ spec, facts, child: child.pid, inherited, listener, say, onProcess });
-    }
+    helper = startNetwork({ spec, facts, child: child.pid, inherited, listener, say, watch });
     stopIfAsked(listener);
     if (post !== null) armPost(post, started.pid, watch(), facts, inherited, listener);
     if (spec.pre !== null) {
