@@ -11,7 +11,11 @@
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
  * mapped. scripts/build.ts refuses a launcher that is not position-independent.
  */
+#if defined(__arm__) || defined(__i386__)
+typedef long long i64; /* the layout is the same on 32 bits */
+#else
 typedef long i64;
+#endif
 typedef unsigned int u32;
 typedef unsigned char u8;
 
@@ -63,6 +67,13 @@ i64 launcherBegin(void) { return 0; }
 /* In the first page of the code, which begins a page: by it the code knows where it is. */
 static void anchor(void) {}
 
+/* A function in assembly. clang would look up one that is only declared static in a table of addresses. */
+#if defined(__clang__)
+#define ASSEMBLY __attribute__((visibility("hidden")))
+#else
+#define ASSEMBLY static
+#endif
+
 #if defined(__x86_64__)
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
@@ -71,13 +82,13 @@ enum {
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
-static i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
+ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
 __asm__(".text\n"
         "sys:\n mov %rdi,%rax\n mov %rsi,%rdi\n mov %rdx,%rsi\n mov %rcx,%rdx\n mov %r8,%r10\n mov %r9,%r8\n"
         " mov 8(%rsp),%r9\n syscall\n ret\n");
 
 /* fork(nr, a, b, c): clone(2) or clone3(2); the child, on a stack of its own, takes a function and its argument from it */
-static i64 fork(i64 nr, i64 a, i64 b, i64 c);
+ASSEMBLY i64 fork(i64 nr, i64 a, i64 b, i64 c);
 __asm__(".text\n"
         "fork:\n mov %rdi,%rax\n mov %rsi,%rdi\n mov %rdx,%rsi\n mov %rcx,%rdx\n xor %r10d,%r10d\n xor %r8d,%r8d\n"
         " syscall\n test %rax,%rax\n jnz 1f\n"
@@ -85,9 +96,89 @@ __asm__(".text\n"
         "1: ret\n");
 
 /* restore(): where a signal handler returns to (sigreturn(2)) */
-static void restore(void);
+ASSEMBLY void restore(void);
 __asm__(".text\n"
         "restore:\n mov $15,%eax\n syscall\n");
+
+#elif defined(__aarch64__)
+enum {
+    NR_ioctl = 29, NR_openat = 56, NR_close = 57, NR_read = 63, NR_write = 64, NR_exit_group = 94, NR_kill = 129,
+    NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigtimedwait = 137, NR_getpgid = 155, NR_clone = 220,
+    NR_wait4 = 260
+};
+
+/* The same three. TinyCC's assembler does not know these instructions: they are written as numbers. */
+ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
+__asm__(".text\n"
+        "sys:\n"
+        " .int 0xaa0003e8\n"                                            /* mov x8, x0 */
+        " .int 0xaa0103e0, 0xaa0203e1, 0xaa0303e2\n"                     /* mov x0, x1; mov x1, x2; mov x2, x3 */
+        " .int 0xaa0403e3, 0xaa0503e4, 0xaa0603e5\n"                     /* mov x3, x4; mov x4, x5; mov x5, x6 */
+        " .int 0xd4000001, 0xd65f03c0\n");                              /* svc #0; ret */
+
+ASSEMBLY i64 fork(i64 nr, i64 a, i64 b, i64 c);
+__asm__(".text\n"
+        "fork:\n"
+        " .int 0xaa0003e8, 0xaa0103e0, 0xaa0203e1, 0xaa0303e2\n"         /* mov x8, x0; mov x0, x1; and so on */
+        " .int 0xd2800003, 0xd2800004, 0xd4000001\n"                    /* mov x3, #0; mov x4, #0; svc #0 */
+        " .int 0xb50000c0\n"                                            /* cbnz x0, the ret */
+        " .int 0xd280001d, 0xd280001e\n"                                /* mov x29, #0; mov x30, #0 */
+        " .int 0xa8c103e1, 0xd63f0020, 0\n"                             /* ldp x1, x0, [sp], #16; blr x1; udf */
+        " .int 0xd65f03c0\n");                                          /* ret */
+
+ASSEMBLY void restore(void);
+__asm__(".text\n"
+        "restore:\n"
+        " .int 0xd2801168, 0xd4000001\n");                              /* mov x8, #139; svc #0 */
+
+#elif defined(__arm__)
+enum {
+    NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
+    NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 248,
+    NR_openat = 322
+};
+
+/* The same three. Of 64-bit arguments the kernel gets the lower halves; its result is sign-extended. */
+ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
+__asm__(".text\n .balign 4\n"
+        "sys:\n push {r4, r5, r7, lr}\n mov r7, r0\n mov r0, r2\n ldr r1, [sp, #16]\n ldr r2, [sp, #24]\n"
+        " ldr r3, [sp, #32]\n ldr r4, [sp, #40]\n ldr r5, [sp, #48]\n svc #0\n asr r1, r0, #31\n"
+        " pop {r4, r5, r7, pc}\n");
+
+ASSEMBLY i64 fork(i64 nr, i64 a, i64 b, i64 c);
+__asm__(".text\n"
+        "fork:\n push {r4, r5, r7, lr}\n mov r7, r0\n mov r0, r2\n ldr r1, [sp, #16]\n ldr r2, [sp, #24]\n"
+        " mov r3, #0\n mov r4, #0\n svc #0\n cmp r0, #0\n bne 1f\n"
+        " mov r11, #0\n pop {r1, r2}\n pop {r0, r2}\n blx r1\n udf #0\n"
+        "1: asr r1, r0, #31\n pop {r4, r5, r7, pc}\n");
+
+ASSEMBLY void restore(void);
+__asm__(".text\n"
+        "restore:\n mov r7, #173\n svc #0\n");
+
+#elif defined(__i386__)
+enum {
+    NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
+    NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 252,
+    NR_openat = 295
+};
+
+ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
+__asm__(".text\n"
+        "sys:\n push %ebx\n push %esi\n push %edi\n push %ebp\n mov 20(%esp),%eax\n mov 28(%esp),%ebx\n"
+        " mov 36(%esp),%ecx\n mov 44(%esp),%edx\n mov 52(%esp),%esi\n mov 60(%esp),%edi\n mov 68(%esp),%ebp\n"
+        " int $0x80\n pop %ebp\n pop %edi\n pop %esi\n pop %ebx\n cltd\n ret\n");
+
+ASSEMBLY i64 fork(i64 nr, i64 a, i64 b, i64 c);
+__asm__(".text\n"
+        "fork:\n push %ebx\n push %esi\n push %edi\n mov 16(%esp),%eax\n mov 24(%esp),%ebx\n mov 32(%esp),%ecx\n"
+        " mov 40(%esp),%edx\n xor %esi,%esi\n xor %edi,%edi\n int $0x80\n test %eax,%eax\n jnz 1f\n"
+        " xor %ebp,%ebp\n pop %eax\n pop %edx\n call *%eax\n hlt\n"
+        "1: pop %edi\n pop %esi\n pop %ebx\n cltd\n ret\n");
+
+ASSEMBLY void restore(void);
+__asm__(".text\n"
+        "restore:\n mov $173,%eax\n int $0x80\n");
 #else
 #error "this architecture has no system call stub yet"
 #endif
@@ -109,8 +200,8 @@ static i64 exitStatus(i64 waitStatus) {
     return waitStatus & 127 ? 128 + (waitStatus & 127) : waitStatus >> 8 & 255;
 }
 
-static i64 decimal(i64 value, u8 *where) {
-    i64 digits = 1, rest = value;
+static i64 decimal(u32 value, u8 *where) {
+    u32 digits = 1, rest = value;
     while (rest >= 10) {
         rest = rest / 10;
         digits++;
@@ -133,12 +224,17 @@ static void onSignal(int signal, int *info) {
 
 static i64 catchSignal(i64 signal) {
     enum { SA_SIGINFO = 4, SA_RESTORER = 0x4000000, SA_RESTART = 0x10000000 };
-    i64 action[4];
-    action[0] = (i64)onSignal;
-    action[1] = SA_SIGINFO | SA_RESTORER | SA_RESTART;
-    action[2] = (i64)restore;
-    action[3] = -1;
-    return sys(NR_rt_sigaction, signal, (i64)action, 0, 8, 0, 0);
+    struct {
+        void (*handler)(int, int *);
+        unsigned long flags;
+        void (*restorer)(void);
+        u32 mask[2];
+    } action;
+    action.handler = onSignal;
+    action.flags = SA_SIGINFO | SA_RESTORER | SA_RESTART;
+    action.restorer = restore;
+    action.mask[0] = action.mask[1] = -1;
+    return sys(NR_rt_sigaction, signal, (i64)&action, 0, 8, 0, 0);
 }
 
 /* Does the process have a handler for the signal, by the line "SigCgt:" of its /proc/PID/status? */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import * as arm64 from "./abi/arm64.ts";
 import * as x64 from "./abi/x64.ts";
 import { CODE_AT, programHead } from "./elf.ts";
+import { relax } from "./relax.ts";
 
 export interface Launcher {
   /** the head of a program (elf.ts), with the machine code, which runs at any address */
@@ -29,6 +30,8 @@ function compileOnce(): { code: Uint8Array; entry: number } {
   const begin = address("launcherBegin");
   const size = address("launcherEnd") - begin;
   const code = new Uint8Array(toArrayBuffer(begin as Pointer, 0, size)).slice();
+  if (process.arch === "arm64")
+    relax(code, begin, (at) => Number(new BigInt64Array(toArrayBuffer(at as Pointer, 0, 8))[0]));
   return { code, entry: address("launcher") - begin };
 }
 
