@@ -40,7 +40,7 @@ enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_E
 enum {
     OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7
 };
-enum { PAGE = 4096, MEMORY = 8192, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11 };
+enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11 };
 
 /* How to wait for a child, mirrored by src/plan/supervise.ts. Times are milliseconds of CLOCK_MONOTONIC. */
 struct rules {
@@ -78,7 +78,7 @@ static void anchor(void) {}
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
     NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_clock_gettime = 228,
-    NR_exit_group = 231, NR_ppoll = 271
+    NR_exit_group = 231, NR_ppoll = 271, MEMORY = 8192
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
@@ -104,7 +104,7 @@ __asm__(".text\n"
 enum {
     NR_ioctl = 29, NR_openat = 56, NR_close = 57, NR_read = 63, NR_write = 64, NR_exit_group = 94, NR_kill = 129,
     NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigtimedwait = 137, NR_getpgid = 155, NR_clone = 220,
-    NR_wait4 = 260
+    NR_wait4 = 260, NR_ppoll = 73, NR_clock_gettime = 113, MEMORY = 65536 /* a page may have so many bytes */
 };
 
 /* The same three. TinyCC's assembler does not know these instructions: they are written as numbers. */
@@ -135,7 +135,7 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 248,
-    NR_openat = 322
+    NR_openat = 322, NR_ppoll = 336, NR_clock_gettime = 263, MEMORY = 8192
 };
 
 /* The same three. Of 64-bit arguments the kernel gets the lower halves; its result is sign-extended. */
@@ -160,7 +160,7 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 252,
-    NR_openat = 295
+    NR_openat = 295, NR_ppoll = 309, NR_clock_gettime = 265, MEMORY = 8192
 };
 
 ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
@@ -266,24 +266,25 @@ static i64 foreground(i64 group) {
 
 static i64 milliseconds(void) {
     enum { CLOCK_MONOTONIC = 1 };
-    i64 time[2];
+    long time[2];
     sys(NR_clock_gettime, CLOCK_MONOTONIC, (i64)time, 0, 0, 0, 0);
-    return time[0] * 1000 + time[1] / 1000000;
+    return (i64)time[0] * 1000 + time[1] / 1000000;
 }
 
 /* Waits for the next signal, with the highest bit set if the terminal sent it; 0: something else has happened. */
 static i64 nextSignal(struct rules *rules) {
     int info[32];
     u8 byte;
-    i64 time[2], signal, timeout = 0, due = rules->deadline;
+    long time[2];
+    i64 signal, timeout = 0, due = rules->deadline;
     struct { int fd; short events, revents; } pipe;
     if (rules->caught >= 0 && sys(NR_read, rules->caught, (i64)&byte, 1, 0, 0, 0) == 1) return byte;
     if (rules->until && (!due || rules->until < due)) due = rules->until;
     if (due) {
         signal = due - milliseconds();
         if (signal <= 0) return 0;
-        time[0] = signal / 1000;
-        time[1] = signal % 1000 * 1000000;
+        time[0] = (long)signal / 1000;
+        time[1] = (long)signal % 1000 * 1000000;
         timeout = (i64)time;
     }
     if (rules->signals == 0) {

@@ -13,6 +13,8 @@ export interface Abi {
   readonly calls: Readonly<Record<Call, number>>;
   /** O_ flags whose values are not the same everywhere */
   readonly openFlags: Readonly<Record<keyof typeof x64.openFlags, number>>;
+  /** how far behind its code the launcher finds memory that can be written (MEMORY in csrc/launcher.c): in other pages */
+  readonly WRITABLE_AT: number;
   /** e_machine (elf(5)) */
   readonly MACHINE: number;
   /**
@@ -26,6 +28,7 @@ export interface Abi {
 // scripts/build.ts puts the target's in for process.arch, and the bundler drops the other tables
 export const calls: Abi["calls"] = process.arch === "arm64" ? arm64.calls : x64.calls;
 export const openFlags: Abi["openFlags"] = process.arch === "arm64" ? arm64.openFlags : x64.openFlags;
+export const WRITABLE_AT = process.arch === "arm64" ? arm64.WRITABLE_AT : x64.WRITABLE_AT;
 
 /** The number of a system call on the architecture that ns runs on. */
 export const callNumber = (call: Call): number => calls[call];

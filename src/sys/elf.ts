@@ -11,7 +11,7 @@ const PROGRAM_HEADER = 56;
 const SEGMENTS = 3;
 /** Where the launcher's code begins in the head. */
 export const CODE_AT = HEADER + SEGMENTS * PROGRAM_HEADER;
-/** The head's size; csrc/launcher.c relies on it (MEMORY). */
+/** The head's size. */
 export const HEAD_SIZE = 2 * PAGE;
 /** Where the head is mapped: the lowest address that the kernel allows (vm.mmap_min_addr). */
 const HEAD_BASE = 0x10000;

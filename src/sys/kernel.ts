@@ -5,7 +5,7 @@
  * started: it costs a millisecond, and it cannot take names that are not UTF-8.
  */
 import { CFunction, dlopen, FFIType, type Pointer, toArrayBuffer } from "bun:ffi";
-import { type Call, callNumber } from "./abi.ts";
+import { type Call, callNumber, WRITABLE_AT } from "./abi.ts";
 import { HEAD_SIZE } from "./elf.ts";
 import { createMemory, type Memory } from "./memory.ts";
 
@@ -22,9 +22,9 @@ if (typeof NS_LAUNCHER === "undefined") {
 }
 
 /** behind the code and the descriptor that caught signals are written to */
-const DATA_AT = HEAD_SIZE + 16;
+const DATA_AT = WRITABLE_AT + 16;
 // enough for a plan; not more, because JavaScript's collector counts it and would start to collect
-let arenaSize = 384 * 1024;
+let arenaSize = WRITABLE_AT + 376 * 1024;
 const START_TASK = -1;
 const SUPERVISE = -3;
 const CATCH = -6;
@@ -40,7 +40,10 @@ let machine: Machine | undefined;
 function boot(): Machine {
   const word = FFIType.i64_fast; // a number where it is exact: addresses and results are
   const args = [word, word, word, word, word, word, word];
-  const libc = dlopen("libc.so.6", { syscall: { args, returns: word } }).symbols as unknown as {
+  // one name a system: for one that is not found the working directory would be searched
+  const libc = dlopen(process.platform === "android" ? "libc.so" : "libc.so.6", {
+    syscall: { args, returns: word },
+  }).symbols as unknown as {
     syscall: Enter;
   };
   const readWrite = 3;
@@ -52,7 +55,7 @@ function boot(): Machine {
   if (base === -1) throw new Error("no memory for the launcher");
   const buffer = toArrayBuffer(base as Pointer, 0, arenaSize);
   new Uint8Array(buffer).set(launcher.head);
-  if (Number(libc.syscall(callNumber("mprotect"), base, HEAD_SIZE, readExecute, 0, 0, 0)) !== 0)
+  if (Number(libc.syscall(callNumber("mprotect"), base, WRITABLE_AT, readExecute, 0, 0, 0)) !== 0)
     throw new Error("this system forbids executable memory");
   const enter = CFunction({ ptr: (base + launcher.entry) as Pointer, args, returns: word });
   machine = { enter: enter as unknown as Enter, memory: createMemory(buffer, base + DATA_AT, DATA_AT) };
@@ -93,7 +96,7 @@ export const supervise = (pid: number, rules: number, statusFile: number): numbe
  */
 export function catchSignals(signals: readonly number[], descriptor: number): void {
   const { memory } = machine ?? boot();
-  memory.putI64(memory.base - DATA_AT + HEAD_SIZE, descriptor);
+  memory.putI64(memory.base - DATA_AT + WRITABLE_AT, descriptor);
   for (const signal of signals) invoke(CATCH, signal, 0, 0, 0, 0, 0);
 }
 

@@ -77,6 +77,9 @@ export const calls = {
 /** O_ flags that are not the same on every architecture (arch/arm64/include/uapi/asm/fcntl.h). */
 export const openFlags = { O_DIRECTORY: 0x4000, O_NOFOLLOW: 0x8000 } as const;
 
+/** Where memory can be written (Abi): a page may have 4, 16 or 64 KiB. */
+export const WRITABLE_AT = 65536;
+
 /** e_machine (elf(5)). */
 export const MACHINE = 183;
 
