@@ -6,6 +6,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./cache.ts";
+import { type MachineName, machines } from "./machine.ts";
 
 interface Source {
   uri: string;
@@ -29,14 +30,23 @@ export async function debianMirror(): Promise<string> {
 }
 
 /** Calls `use` with the options that make apt-get and apt-cache speak about `suite`; `home` is scratch space. */
-async function withSuite<T>(suite: string, home: string, use: (options: string[]) => Promise<T>): Promise<T> {
+async function withSuite<T>(
+  suite: string,
+  machine: MachineName,
+  home: string,
+  use: (options: string[]) => Promise<T>,
+): Promise<T> {
   const sources = await mainSources();
-  if (sources.some((source) => source.suite === suite)) return use([]);
-  const options = privateTo(home);
+  const { debian } = machines[machine];
+  if (machine === "x64" && sources.some((source) => source.suite === suite)) return use([]);
+  const options = [
+    ...privateTo(home),
+    ...["APT::Architecture", "APT::Architectures"].flatMap((name) => ["-o", `${name}=${debian}`]),
+  ];
   try {
     await mkdir(join(home, "lists/partial"), { recursive: true });
     await mkdir(join(home, "cache/archives/partial"), { recursive: true });
-    await Bun.write(join(home, "sources.list"), `deb [arch=amd64] ${sources[0]!.uri} ${suite} main\n`);
+    await Bun.write(join(home, "sources.list"), `deb [arch=${debian}] ${sources[0]!.uri} ${suite} main\n`);
     await run(["apt-get", ...options, "update", "-q", "--error-on=any"]);
     return await use(options);
   } finally {
@@ -60,27 +70,42 @@ function privateTo(home: string): string[] {
  * Unpacks into `target` the real package that a meta package of `suite` depends on (linux-image-cloud-amd64 names
  * linux-image-6.1.0-…). Uses the folders `target`.lists and `target`.deb beside it and removes them.
  */
-export async function unpackDependency(suite: string, meta: string, target: string): Promise<void> {
+export async function unpackDependency(
+  suite: string,
+  machine: MachineName,
+  meta: string,
+  target: string,
+): Promise<void> {
+  await unpack(suite, machine, target, async (options) => {
+    const record = await run(["apt-cache", ...options, "show", "--no-all-versions", meta]);
+    const wanted = /^Depends: (\S+) \(= ([^)\s]+)\)/m.exec(record);
+    if (!wanted) throw new Error(`${meta} of ${suite} names no package to take: ${record.slice(0, 200)}`);
+    return [`${wanted[1]}=${wanted[2]}`];
+  });
+}
+
+/** Unpacks packages of `suite` into `target`, over each other; with the same folders beside it. */
+export const unpackPackages = (
+  suite: string,
+  machine: MachineName,
+  names: string[],
+  target: string,
+): Promise<void> => unpack(suite, machine, target, async () => names);
+
+async function unpack(
+  suite: string,
+  machine: MachineName,
+  target: string,
+  choose: (options: string[]) => Promise<string[]>,
+): Promise<void> {
   const parcel = `${target}.deb`;
   await mkdir(parcel, { recursive: true });
   try {
-    await withSuite(suite, `${target}.lists`, async (options) => {
-      const record = await run(["apt-cache", ...options, "show", "--no-all-versions", meta]);
-      const wanted = /^Depends: (\S+) \(= ([^)\s]+)\)/m.exec(record);
-      if (!wanted) throw new Error(`${meta} of ${suite} names no package to take: ${record.slice(0, 200)}`);
-      const fetch = [
-        "apt-get",
-        ...options,
-        "-o",
-        "APT::Sandbox::User=",
-        "-q",
-        "download",
-        `${wanted[1]}=${wanted[2]}`,
-      ];
-      await run(["env", "-C", parcel, ...fetch]); // writes into the working directory only
+    await withSuite(suite, machine, `${target}.lists`, async (options) => {
+      const fetch = ["apt-get", ...options, "-o", "APT::Sandbox::User=", "-q", "download"];
+      await run(["env", "-C", parcel, ...fetch, ...(await choose(options))]); // writes into the working directory only
     });
-    const [file] = await readdir(parcel);
-    await run(["dpkg-deb", "-x", join(parcel, file!), target]);
+    for (const file of await readdir(parcel)) await run(["dpkg-deb", "-x", join(parcel, file), target]);
   } finally {
     await rm(parcel, { recursive: true, force: true });
   }

@@ -7,6 +7,8 @@ import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, open, symlink, truncate } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cached, run } from "./cache.ts";
+import { unpackPackages } from "./apt.ts";
+import { type MachineName, machines } from "./machine.ts";
 import { vmexitProgram } from "./vmexit.ts";
 
 export const rootDevice = "PARTUUID=6e730001-01";
@@ -15,12 +17,27 @@ const partitionStart = 1024 ** 2;
 /** Room for payloads; the file is sparse. */
 const rootSize = 2 * 1024 ** 3;
 
-/** What the compiled Bun executable is linked to, and what other small glibc programs commonly want. */
-const libraries = "libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libresolv.so.2".split(" ");
-const hostFiles = [
-  "/lib64/ld-linux-x86-64.so.2",
-  ...libraries.map((name) => `/lib/x86_64-linux-gnu/${name}`),
-];
+/** Where the files of a machine come from: this one, or Debian's packages of its architecture. */
+interface Source {
+  busybox: string;
+  /** loader and C library as [path here, path there] */
+  libraries: [string, string][];
+}
+
+/** busybox and the C library, which compiled Bun executables are linked to, for a machine. */
+export async function sourceFor(machine: MachineName): Promise<Source> {
+  const { libraries } = machines[machine];
+  if (machine === "x64")
+    return { busybox: busybox(), libraries: libraries.filter(existsSync).map((path) => [path, path]) };
+  const home = await cached(`userland-${machine}`, (draft) =>
+    unpackPackages("bookworm", machine, ["busybox-static", "libc6"], draft),
+  );
+  return {
+    busybox: join(home, "bin/busybox"),
+    libraries: libraries.map((path) => [join(home, path), path]),
+  };
+}
+
 const directories =
   "proc sys dev tmp run results root etc home/user bin sbin usr/bin usr/sbin var/tmp mnt".split(" ");
 const etc = {
@@ -30,9 +47,9 @@ const etc = {
 };
 
 /** The root as an ext4 disk image with a partition table. Machines must not write to it: attach a snapshot. */
-export async function baseDisk(): Promise<string> {
-  return cached(`base-${await contentKey()}.img`, (image) =>
-    withRoot(image, async (root) => {
+export async function baseDisk(machine: MachineName = "x64"): Promise<string> {
+  return cached(`base-${await contentKey(machine)}.img`, (image) =>
+    withRoot(machine, image, async (root) => {
       await writeExt4(root, image, rootSize, partitionStart);
       await writePartitionTable(image);
     }),
@@ -41,8 +58,8 @@ export async function baseDisk(): Promise<string> {
 
 /** The same root as a compressed cpio archive for qemu's -initrd. */
 export async function initramfs(): Promise<string> {
-  return cached(`initramfs-${await contentKey()}.gz`, (image) =>
-    withRoot(image, async (root) => {
+  return cached(`initramfs-${await contentKey("x64")}.gz`, (image) =>
+    withRoot("x64", image, async (root) => {
       const pack = 'cd "$1" && find . | busybox cpio -o -H newc -R 0:0 | gzip -1 >"$2"';
       await run(["sh", "-c", pack, "sh", root, image]);
     }),
@@ -59,40 +76,43 @@ export async function writeExt4(root: string, image: string, size: number, offse
   await run(["mke2fs", ...format, "-E", extended, "-d", root, image, `${Math.floor(size / 4096)}`]);
 }
 
-async function contentKey(): Promise<string> {
+async function contentKey(machine: MachineName): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
-  for (const file of [import.meta.path, initScript(), busybox(), ...hostFiles.filter(existsSync)]) {
+  const source = await sourceFor(machine);
+  const libraries = source.libraries.map(([from]) => from);
+  for (const file of [import.meta.path, initScript(), source.busybox, ...libraries]) {
     hash.update(file).update(await Bun.file(file).bytes());
   }
-  return hash.update(vmexitProgram()).digest("hex").slice(0, 12);
+  return hash.update(vmexitProgram(machine)).digest("hex").slice(0, 12);
 }
 
-async function withRoot(image: string, use: (root: string) => Promise<void>): Promise<void> {
+async function withRoot(machine: MachineName, image: string, use: (root: string) => Promise<void>): Promise<void> {
   const root = `${image}.root`;
   try {
-    await fillRoot(root);
+    await fillRoot(machine, root);
     await use(root);
   } finally {
     await run(["rm", "-rf", root]);
   }
 }
 
-async function fillRoot(root: string): Promise<void> {
+async function fillRoot(machine: MachineName, root: string): Promise<void> {
+  const source = await sourceFor(machine);
   for (const name of directories) await mkdir(join(root, name), { recursive: true });
   await chmod(root, 0o755);
-  for (const file of hostFiles.filter(existsSync)) {
-    await mkdir(join(root, dirname(file)), { recursive: true });
-    await copyFile(file, join(root, file));
+  for (const [from, to] of source.libraries) {
+    await mkdir(join(root, dirname(to)), { recursive: true });
+    await copyFile(from, join(root, to));
   }
   for (const [name, text] of Object.entries(etc)) await Bun.write(join(root, "etc", name), text);
-  await copyFile(busybox(), join(root, "bin/busybox"));
+  await copyFile(source.busybox, join(root, "bin/busybox"));
   const applets = (await run([busybox(), "--list-full"])).trim().split("\n");
   for (const applet of applets) {
     if (applet === "bin/busybox") continue;
     await mkdir(join(root, dirname(applet)), { recursive: true });
     await symlink("/bin/busybox", join(root, applet));
   }
-  await Bun.write(join(root, "sbin/vmexit"), vmexitProgram());
+  await Bun.write(join(root, "sbin/vmexit"), vmexitProgram(machine));
   await Bun.write(join(root, "init"), Bun.file(initScript()));
   for (const program of ["bin/busybox", "sbin/vmexit", "init"]) await chmod(join(root, program), 0o755);
 }

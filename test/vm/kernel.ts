@@ -1,5 +1,5 @@
 /**
- * Debian's kernel for virtual machines (linux-image-cloud-amd64: NVMe and ext4 are built in, so it boots without an
+ * Debian's kernel for virtual machines (linux-image-cloud-amd64, -arm64: NVMe and ext4 are built in, so it boots without an
  * initramfs) and its loadable modules. Called by vm.ts; `getKernel` fetches about 26 MB the first time a suite is asked
  * for and keeps it until build/vm is removed, `moduleFiles` says which files to insert, in which order.
  */
@@ -8,6 +8,7 @@ import { readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { unpackDependency } from "./apt.ts";
 import { cached, run } from "./cache.ts";
+import { type MachineName, machines } from "./machine.ts";
 
 /** bullseye has 5.10, bookworm 6.1, trixie 6.12. */
 export type Suite = "bullseye" | "bookworm" | "trixie";
@@ -20,9 +21,10 @@ export interface Kernel {
   modulesDir: string;
 }
 
-export async function getKernel(suite: Suite = "bookworm"): Promise<Kernel> {
-  const home = await cached(`kernel-${suite}`, async (draft) => {
-    await unpackDependency(suite, "linux-image-cloud-amd64", draft);
+export async function getKernel(suite: Suite = "bookworm", machine: MachineName = "x64"): Promise<Kernel> {
+  const name = machine === "x64" ? `kernel-${suite}` : `kernel-${suite}-${machine}`;
+  const home = await cached(name, async (draft) => {
+    await unpackDependency(suite, machine, `linux-image-cloud-${machines[machine].debian}`, draft);
     await rm(join(draft, "usr/share"), { recursive: true, force: true });
     await run(["find", draft, "-name", "*.ko.xz", "-exec", "xz", "-d", "{}", "+"]); // busybox insmod reads plain ones
   });

@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { cacheDir, sweepCache } from "./cache.ts";
 import { baseDisk, initramfs, rootDevice } from "./image.ts";
 import { getKernel, moduleFiles, type Suite } from "./kernel.ts";
+import { type MachineName, machines } from "./machine.ts";
 import { type Content, type Mount, readResults, writePayload } from "./payload.ts";
 
 export interface VmOptions {
@@ -33,6 +34,8 @@ export interface VmOptions {
   cgroups?: "v2" | "v1" | "hybrid" | "none";
   /** Stay on the initramfs: / is then rootfs, which cannot be pivoted away from. Payload files take memory. */
   initramfs?: boolean;
+  /** Which kind of machine: x64 unless told; arm64 has no initramfs mode. */
+  machine?: MachineName;
   /** Which Debian release's kernel: bookworm (6.1) unless told. */
   kernel?: Suite;
   /** The machine is killed and the call fails after this time; 60 seconds unless told. */
@@ -57,7 +60,8 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
   const scratch = join(cacheDir, `run-${process.pid}-${++runs}`);
   await mkdir(scratch, { recursive: true });
   try {
-    const kernel = await getKernel(options.kernel);
+    const machineName = options.machine ?? "x64";
+    const kernel = await getKernel(options.kernel, machineName);
     const disks: Disk[] = [];
     const mounts: Mount[] = [];
     for (const [target, file] of Object.entries(options.mounts ?? {})) {
@@ -78,18 +82,19 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
     await truncate(resultsDisk, resultsSize);
     disks.push({ serial: "results", file: resultsDisk, snapshot: false });
 
-    const boot = ["console=ttyS0", "quiet", "panic=-1", `vm.cgroups=${options.cgroups ?? "v2"}`];
+    const boot = [`console=${machines[machineName].console}`, "quiet", "panic=-1", `vm.cgroups=${options.cgroups ?? "v2"}`];
     if (options.initramfs) {
       boot.push("rdinit=/init");
     } else {
       boot.push(`root=${rootDevice}`, "rw", "rootfstype=ext4", "init=/init");
-      disks.unshift({ serial: "root", file: await baseDisk(), snapshot: true });
+      disks.unshift({ serial: "root", file: await baseDisk(machineName), snapshot: true });
     }
     if (options.cmdline) boot.push(options.cmdline);
     const machine = ["-m", `${options.memory ?? 768}`, "-kernel", kernel.vmlinuz, "-append", boot.join(" ")];
     if (options.initramfs) machine.push("-initrd", await initramfs());
 
     const console = await runQemu(
+      machineName,
       [...machine, ...disks.flatMap(diskArguments)],
       scratch,
       options.timeoutMs ?? 60_000,
@@ -116,13 +121,17 @@ function diskArguments({ serial, file, snapshot }: Disk): string[] {
 }
 
 /** Runs qemu until the machine ends itself through vmexit and returns its console. */
-async function runQemu(machine: string[], scratch: string, timeoutMs: number): Promise<string> {
-  const fixed =
-    "-accel tcg,thread=multi -cpu max -smp 2 -nodefaults -no-user-config -display none -serial stdio -no-reboot";
+async function runQemu(
+  name: MachineName,
+  machine: string[],
+  scratch: string,
+  timeoutMs: number,
+): Promise<string> {
+  const { qemu: program, arguments: fixed } = machines[name];
   const argv = [
     // Whatever ends this process, SIGKILL included, ends the machine.
-    ...["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", ...fixed.split(" ")],
-    ...["-device", "isa-debug-exit,iobase=0xf4,iosize=0x01", ...machine],
+    ...["setpriv", "--pdeathsig", "KILL", program, ...fixed.split(" ")],
+    ...machine,
   ];
   const qemu = Bun.spawn(argv, {
     stdin: "ignore",
