@@ -8,7 +8,11 @@
  * machine is compared (`world`): processes of ns and of the container, every cgroup and its switches, every mount.
  * `as_user COMMAND…` and `in_cgroup FOLDER COMMAND…` become their command, as user 1000 or in that cgroup.
  */
+import { existsSync } from "node:fs";
+import { copyFile } from "node:fs/promises";
 import { ns, root } from "../harness.ts";
+import { run } from "./cache.ts";
+import { busyboxFor } from "./image.ts";
 import type { Content } from "./payload.ts";
 import { runInVm, type VmOptions } from "./vm.ts";
 
@@ -99,11 +103,26 @@ export interface Guest {
   of(name: string): Case;
 }
 
+export interface GuestOptions extends VmOptions {
+  /** the executable, if it is not the one that harness.ts tests */
+  ns?: string;
+}
+
+/** The busybox root for a machine: on another architecture the same one with that one's busybox. */
+async function boxFor(machine: VmOptions["machine"]): Promise<string> {
+  if (machine === undefined || machine === "x64") return root;
+  const path = `${root}-${machine}`;
+  if (existsSync(path)) return path;
+  await run(["cp", "-a", "-T", root, path]);
+  await copyFile(await busyboxFor(machine), `${path}/bin/busybox`);
+  return path;
+}
+
 /** Boots a machine with ns, the root /box and the pre scripts /pre/look and /pre/fail, and runs the script's cases. */
-export async function runGuest(options: VmOptions): Promise<Guest> {
+export async function runGuest(options: GuestOptions): Promise<Guest> {
   const files: Record<string, Content> = {
-    "/usr/bin/ns": ns,
-    [box]: root,
+    "/usr/bin/ns": options.ns ?? ns,
+    [box]: await boxFor(options.machine),
     "/usr/bin/as_user": { text: `#!/bin/sh\nexec su -c 'exec "$@"' -- user sh "$@"\n`, mode: 0o755 },
     "/usr/bin/in_cgroup": { text: inCgroup, mode: 0o755 },
     "/pre/look": { text: look, mode: 0o755 },

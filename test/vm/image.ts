@@ -9,6 +9,7 @@ import { dirname, join } from "node:path";
 import { cached, run } from "./cache.ts";
 import { unpackPackages } from "./apt.ts";
 import { type MachineName, machines } from "./machine.ts";
+import { muslLibraries } from "./musl.ts";
 import { vmexitProgram } from "./vmexit.ts";
 
 export const rootDevice = "PARTUUID=6e730001-01";
@@ -16,6 +17,9 @@ const diskSignature = 0x6e730001;
 const partitionStart = 1024 ** 2;
 /** Room for payloads; the file is sparse. */
 const rootSize = 2 * 1024 ** 3;
+
+/** Which C library a machine has; not both. */
+export type Libc = "glibc" | "musl";
 
 /** Where the files of a machine come from: this one, or Debian's packages of its architecture. */
 interface Source {
@@ -25,7 +29,11 @@ interface Source {
 }
 
 /** busybox and the C library, which compiled Bun executables are linked to, for a machine. */
-export async function sourceFor(machine: MachineName): Promise<Source> {
+async function sourceFor(machine: MachineName, libc: Libc): Promise<Source> {
+  if (libc === "musl") {
+    const { busybox } = await sourceFor(machine, "glibc");
+    return { busybox, libraries: await muslLibraries(machine) };
+  }
   const { libraries } = machines[machine];
   if (machine === "x64")
     return { busybox: busybox(), libraries: libraries.filter(existsSync).map((path) => [path, path]) };
@@ -47,9 +55,9 @@ const etc = {
 };
 
 /** The root as an ext4 disk image with a partition table. Machines must not write to it: attach a snapshot. */
-export async function baseDisk(machine: MachineName = "x64"): Promise<string> {
-  return cached(`base-${await contentKey(machine)}.img`, (image) =>
-    withRoot(machine, image, async (root) => {
+export async function baseDisk(machine: MachineName = "x64", libc: Libc = "glibc"): Promise<string> {
+  return cached(`base-${await contentKey(machine, libc)}.img`, (image) =>
+    withRoot(machine, libc, image, async (root) => {
       await writeExt4(root, image, rootSize, partitionStart);
       await writePartitionTable(image);
     }),
@@ -58,8 +66,8 @@ export async function baseDisk(machine: MachineName = "x64"): Promise<string> {
 
 /** The same root as a compressed cpio archive for qemu's -initrd. */
 export async function initramfs(): Promise<string> {
-  return cached(`initramfs-${await contentKey("x64")}.gz`, (image) =>
-    withRoot("x64", image, async (root) => {
+  return cached(`initramfs-${await contentKey("x64", "glibc")}.gz`, (image) =>
+    withRoot("x64", "glibc", image, async (root) => {
       const pack = 'cd "$1" && find . | busybox cpio -o -H newc -R 0:0 | gzip -1 >"$2"';
       await run(["sh", "-c", pack, "sh", root, image]);
     }),
@@ -76,9 +84,9 @@ export async function writeExt4(root: string, image: string, size: number, offse
   await run(["mke2fs", ...format, "-E", extended, "-d", root, image, `${Math.floor(size / 4096)}`]);
 }
 
-async function contentKey(machine: MachineName): Promise<string> {
+async function contentKey(machine: MachineName, libc: Libc): Promise<string> {
   const hash = new Bun.CryptoHasher("sha256");
-  const source = await sourceFor(machine);
+  const source = await sourceFor(machine, libc);
   const libraries = source.libraries.map(([from]) => from);
   for (const file of [import.meta.path, initScript(), source.busybox, ...libraries]) {
     hash.update(file).update(await Bun.file(file).bytes());
@@ -86,18 +94,23 @@ async function contentKey(machine: MachineName): Promise<string> {
   return hash.update(vmexitProgram(machine)).digest("hex").slice(0, 12);
 }
 
-async function withRoot(machine: MachineName, image: string, use: (root: string) => Promise<void>): Promise<void> {
+async function withRoot(
+  machine: MachineName,
+  libc: Libc,
+  image: string,
+  use: (root: string) => Promise<void>,
+): Promise<void> {
   const root = `${image}.root`;
   try {
-    await fillRoot(machine, root);
+    await fillRoot(machine, libc, root);
     await use(root);
   } finally {
     await run(["rm", "-rf", root]);
   }
 }
 
-async function fillRoot(machine: MachineName, root: string): Promise<void> {
-  const source = await sourceFor(machine);
+async function fillRoot(machine: MachineName, libc: Libc, root: string): Promise<void> {
+  const source = await sourceFor(machine, libc);
   for (const name of directories) await mkdir(join(root, name), { recursive: true });
   await chmod(root, 0o755);
   for (const [from, to] of source.libraries) {
@@ -136,6 +149,10 @@ async function writePartitionTable(image: string): Promise<void> {
 function initScript(): string {
   return join(import.meta.dir, "init.sh");
 }
+
+/** The machine's busybox, a static program. */
+export const busyboxFor = async (machine: MachineName): Promise<string> =>
+  (await sourceFor(machine, "glibc")).busybox;
 
 function busybox(): string {
   const path = Bun.which("busybox");

@@ -4,6 +4,7 @@
  * that is a failure, so that no pipeline turns green by skipping.
  */
 import { getKernel } from "./kernel.ts";
+import type { MachineName } from "./machine.ts";
 
 const programs = {
   "qemu-system-x86_64": "qemu-system-x86",
@@ -14,15 +15,19 @@ const programs = {
 };
 
 /** True when the lane cannot run here, after having said so; pass further programs and their packages if needed. */
-export async function vmMissing(what: string, more: Record<string, string> = {}): Promise<boolean> {
-  const reason = await findReason({ ...programs, ...more });
+export async function vmMissing(
+  what: string,
+  more: Record<string, string> = {},
+  machine: MachineName = "x64",
+): Promise<boolean> {
+  const reason = await findReason({ ...programs, ...more }, machine);
   if (reason === undefined) return false;
   if (process.env.CI === "true") throw new Error(`${what} must run under CI but cannot: ${reason}`);
   console.warn(`skipped: ${what}: ${reason}`);
   return true;
 }
 
-async function findReason(needed: Record<string, string>): Promise<string | undefined> {
+async function findReason(needed: Record<string, string>, machine: MachineName): Promise<string | undefined> {
   if (process.platform !== "linux" || process.arch !== "x64")
     return "the machine's programs are taken from an x86-64 Linux";
   for (const [program, name] of Object.entries(needed)) {
@@ -31,7 +36,7 @@ async function findReason(needed: Record<string, string>): Promise<string | unde
     if (!Bun.which(program)) return `${program} is missing (Debian package ${name})`;
   }
   try {
-    await getKernel();
+    await getKernel("bookworm", machine);
     return undefined;
   } catch (error) {
     return `no kernel to boot: ${error instanceof Error ? error.message : error}`;

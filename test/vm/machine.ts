@@ -27,10 +27,7 @@ export const machines: Record<MachineName, Machine> = {
     package: "qemu-system-x86",
     arguments: `-accel tcg,thread=multi -cpu max ${common} -device isa-debug-exit,iobase=0xf4,iosize=0x01`,
     console: "ttyS0",
-    libraries: [
-      "/lib64/ld-linux-x86-64.so.2",
-      ...names.map((name) => `/lib/x86_64-linux-gnu/${name}`),
-    ],
+    libraries: ["/lib64/ld-linux-x86-64.so.2", ...names.map((name) => `/lib/x86_64-linux-gnu/${name}`)],
   },
   arm64: {
     debian: "arm64",
@@ -39,9 +36,6 @@ export const machines: Record<MachineName, Machine> = {
     // -cpu max is three times slower: it has pointer authentication
     arguments: `-M virt -accel tcg,thread=multi -cpu cortex-a72 ${common} -semihosting-config enable=on,userspace=on,target=native`,
     console: "ttyAMA0",
-    libraries: [
-      "/lib/ld-linux-aarch64.so.1",
-      ...names.map((name) => `/lib/aarch64-linux-gnu/${name}`),
-    ],
+    libraries: ["/lib/ld-linux-aarch64.so.1", ...names.map((name) => `/lib/aarch64-linux-gnu/${name}`)],
   },
 };

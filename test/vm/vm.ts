@@ -9,7 +9,7 @@
 import { mkdir, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDir, sweepCache } from "./cache.ts";
-import { baseDisk, initramfs, rootDevice } from "./image.ts";
+import { baseDisk, initramfs, type Libc, rootDevice } from "./image.ts";
 import { getKernel, moduleFiles, type Suite } from "./kernel.ts";
 import { type MachineName, machines } from "./machine.ts";
 import { type Content, type Mount, readResults, writePayload } from "./payload.ts";
@@ -36,6 +36,8 @@ export interface VmOptions {
   initramfs?: boolean;
   /** Which kind of machine: x64 unless told; arm64 has no initramfs mode. */
   machine?: MachineName;
+  /** Which C library it has: glibc unless told. */
+  libc?: Libc;
   /** Which Debian release's kernel: bookworm (6.1) unless told. */
   kernel?: Suite;
   /** The machine is killed and the call fails after this time; 60 seconds unless told. */
@@ -82,12 +84,17 @@ export async function runInVm(options: VmOptions): Promise<VmResult> {
     await truncate(resultsDisk, resultsSize);
     disks.push({ serial: "results", file: resultsDisk, snapshot: false });
 
-    const boot = [`console=${machines[machineName].console}`, "quiet", "panic=-1", `vm.cgroups=${options.cgroups ?? "v2"}`];
+    const boot = [
+      `console=${machines[machineName].console}`,
+      "quiet",
+      "panic=-1",
+      `vm.cgroups=${options.cgroups ?? "v2"}`,
+    ];
     if (options.initramfs) {
       boot.push("rdinit=/init");
     } else {
       boot.push(`root=${rootDevice}`, "rw", "rootfstype=ext4", "init=/init");
-      disks.unshift({ serial: "root", file: await baseDisk(machineName), snapshot: true });
+      disks.unshift({ serial: "root", file: await baseDisk(machineName, options.libc), snapshot: true });
     }
     if (options.cmdline) boot.push(options.cmdline);
     const machine = ["-m", `${options.memory ?? 768}`, "-kernel", kernel.vmlinuz, "-append", boot.join(" ")];
