@@ -9,7 +9,7 @@
  * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success.
  * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  */
-import { callNumber } from "../sys/abi.ts";
+import { type Call, calls } from "../sys/abi.ts";
 import { errnoNumber } from "../sys/errno.ts";
 import { arena } from "../sys/kernel.ts";
 import type { Memory } from "../sys/memory.ts";
@@ -55,10 +55,12 @@ export interface TaskOptions {
   readonly base?: number;
   /** bytes of stack for a child that is started with it; a program's own task has the program's */
   readonly stack?: number;
+  /** system call numbers, when it is for another architecture than this one */
+  readonly calls?: Readonly<Record<Call, number>>;
 }
 
-const numberOf = (call: Op["call"]): number =>
-  call in ACTIONS ? ACTIONS[call as Action] : callNumber(call as Exclude<Op["call"], Action>);
+const numberOf = (call: Op["call"], numbers: Readonly<Record<Call, number>>): number =>
+  call in ACTIONS ? ACTIONS[call as Action] : numbers[call as Exclude<Op["call"], Action>];
 
 /** As many bytes as the layout of these ops takes at most. */
 export function sizeOf(ops: readonly Op[]): number {
@@ -106,7 +108,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       }
       memory.putI64(at + 16 + 8 * j, value);
     });
-    memory.putU32(at, numberOf(op.call) >>> 0);
+    memory.putU32(at, numberOf(op.call, options.calls ?? calls) >>> 0);
     memory.putByte(at + 4, op.save === undefined ? NOWHERE : slotFor(op.save));
     memory.putByte(at + 5, refs);
     const guard = op.onlyIfKilled;
