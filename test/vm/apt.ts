@@ -84,13 +84,16 @@ export async function unpackDependency(
   });
 }
 
-/** Unpacks packages of `suite` into `target`, over each other; with the same folders beside it. */
-export const unpackPackages = (
+/** Unpacks packages of `suite` into `target`, over each other and without documentation; with the same folders beside it. */
+export async function unpackPackages(
   suite: string,
   machine: MachineName,
   names: string[],
   target: string,
-): Promise<void> => unpack(suite, machine, target, async () => names);
+): Promise<void> {
+  await unpack(suite, machine, target, async () => names);
+  await rm(join(target, "usr/share"), { recursive: true, force: true });
+}
 
 async function unpack(
   suite: string,
