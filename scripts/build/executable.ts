@@ -53,6 +53,8 @@ export async function buildTarget(
     },
     format: "esm",
     splitting: true,
+    // the usual names have a hash of the path that it is built on
+    naming: { chunk: "[name].[ext]" },
     minify: options.release,
     bytecode: options.release,
     sourcemap: "none",
