@@ -80,8 +80,15 @@ function terminal(): Facts["terminal"] {
 /** Does this kernel have this kind of namespace? */
 export const hasNamespace = (name: Namespace): boolean => access(`/proc/self/ns/${name}`, 0) === 0;
 
-/** Reads everything that plans and checks depend on. @throws NsError when /proc cannot be read */
+/** Newer calls have something else in their place; statx(2) is the newest that has not. */
+function checkKernel(): void {
+  if (call("statx", -1, 0, 0, 0, 0) === -errnoNumber("ENOSYS"))
+    throw new NsError("this kernel is too old: ns needs Linux 4.11 or later");
+}
+
+/** Reads everything that plans and checks depend on. @throws NsError when /proc cannot be read or the kernel is too old */
 export function probe(): Facts {
+  checkKernel();
   const status = readFile("/proc/self/status");
   if (typeof status === "number")
     throw new NsError(`cannot read /proc/self/status: ${errnoText(-status)}`, { errno: -status });
