@@ -53,7 +53,7 @@ const DISCARDED = "*(.comment .note* .ARM.exidx* .ARM.attributes)";
 /** i686 code counts from where this would be, and reads nothing of it. */
 const NEVER_READ = ".got.plt";
 
-const source = join(import.meta.dir, "../../csrc/launcher.c");
+export const launcherSource = join(import.meta.dir, "../../csrc/launcher.c");
 
 export interface Code {
   readonly code: Uint8Array;
@@ -77,13 +77,16 @@ function linkAt(object: string, place: number, clang: Clang, folder: string): Co
 }
 
 /** @throws BuildError when clang refuses the source, or the code is not what it has to be */
-export function compileWithClang(arch: ClangArchitecture, clang: Clang): Code {
+export function compileWithClang(
+  arch: ClangArchitecture,
+  clang: Clang,
+  source: string = launcherSource,
+): Code {
   const folder = mkdtempSync(join(tmpdir(), "ns-clang-"));
   try {
     const object = join(folder, "launcher.o");
     // relative names: paths must not matter for the result
-    const where = join(import.meta.dir, "../..");
-    runProgram([clang.clang, ...MACHINES[arch], ...FLAGS, "-c", source, "-o", object], {}, where);
+    runProgram([clang.clang, ...MACHINES[arch], ...FLAGS, "-c", source, "-o", object]);
     const [first, second] = PLACES.map((place) => linkAt(object, place, clang, folder)) as [Code, Code];
     if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
       throw new BuildError("csrc/launcher.c is not position-independent: linked at two places it differs");

@@ -4,7 +4,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
-import { type ClangArchitecture, type Code, compileWithClang } from "../../scripts/build/clang.ts";
+import {
+  type ClangArchitecture,
+  type Code,
+  compileWithClang,
+  launcherSource,
+} from "../../scripts/build/clang.ts";
 import { launcherFor } from "../../scripts/build/launcher.ts";
 import { findClang, findProgram } from "../../scripts/build/tools.ts";
 import { type Op, slot } from "../../src/plan/op.ts";
@@ -111,5 +116,29 @@ describe.each(blobs)("%s", (name, arch, compile) => {
     ]);
     expect(status).toBe(137);
     expect(`${stdout}`.replaceAll("\0", "")).toBe("9 killed");
+  });
+});
+
+describe("a launcher that is more than code is refused", () => {
+  test.each([
+    ["a variable", "i64 calls; i64 count(void) { return ++calls; }", "csrc/launcher.c has data, in .bss"],
+    ["a string", 'const u8 *name(void) { return (const u8 *)"ns"; }', "csrc/launcher.c has data, in .rodata"],
+    [
+      "an address in data",
+      "i64 (*const table[])(void) = {launcherBegin};",
+      "csrc/launcher.c has data, in .data.rel.ro",
+    ],
+    [
+      "a function of another file",
+      "void abort(void); void stop(void) { abort(); }",
+      "undefined symbol: abort",
+    ],
+  ])("%s", (name, more, message) => {
+    const file = script(
+      `${name.replaceAll(" ", "-")}.c`,
+      `${readFileSync(launcherSource, "utf8")}\n${more}\n`,
+    );
+    for (const arch of ["x64", "arm64"] as const)
+      expect(() => compileWithClang(arch, findClang("this test"), file)).toThrow(message);
   });
 });
