@@ -68,6 +68,7 @@ check() { # what, the status it should have, a pattern that a line of its output
 device "rm -rf $there; mkdir -p $there/root/bin $there/root/proc $there/root/tmp; chmod 755 $there" >/dev/null
 adb push "$ns" $there/ns >/dev/null
 adb push "$busybox" $there/root/bin/busybox >/dev/null
+# shellcheck disable=SC2016 # for the device
 printf '#!/system/bin/sh\n[ -d /proc/$1 ]\n' >"$scratch/pre"
 adb push "$scratch/pre" $there/pre >/dev/null
 device "cd $there; chmod 755 ns pre root root/bin root/bin/busybox; cd root/bin; for name in sh id ip ls; do ln -s busybox \$name; done" >/dev/null
@@ -90,6 +91,7 @@ check "an init that is not there" 127 'is not there' "./ns - $there/root /bin/no
 # both wait for what init says, and then for what has to come, as long as a slow device may take
 begin="rm -f root/tmp/ready; ./ns $box -- -c"
 loop="trap 'echo done; exit 9' TERM; : >/tmp/ready ns-smoke-mark; while :; do :; done"
+# shellcheck disable=SC2016 # for the device
 ready='& pid=$!; until [ -e root/tmp/ready ]; do [ -d /proc/$pid ] || exit 99; done'
 check "a signal reaches init" 9 '^done$' "$begin \"$loop\" $ready; kill \$pid; wait \$pid"
 check "SIGKILL of ns ends the container" 0 '^gone$' "$begin \"$loop\" $ready; kill -9 \$pid
