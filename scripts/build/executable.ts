@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { version } from "../../package.json";
+import { alignFile } from "../align.ts";
 import { fetchBase } from "./base.ts";
 import { launcherFor, launcherHash } from "./launcher.ts";
 import { type Compiler, nativeTarget, TARGETS, type TargetName } from "./targets.ts";
@@ -34,7 +35,7 @@ export async function buildTarget(
   const words = new Int32Array(launcher.head.buffer);
   mkdirSync(dirname(outfile), { recursive: true });
   const result = await Bun.build({
-    entrypoints: [join(project, "src/cli/main.ts")],
+    entrypoints: [join(project, "src/cli/entry.ts")],
     compile: {
       outfile,
       ...(native ? {} : { executablePath: fetchBase(base), target: bun as Bun.Build.CompileTarget }),
@@ -60,5 +61,6 @@ export async function buildTarget(
     sourcemap: "none",
   });
   if (!result.success) throw new BuildError(result.logs.map(String).join("\n"));
+  if (options.release) alignFile(outfile);
   return { outfile, says: `${outfile}: launcher ${hash}, by ${launcher.by}` };
 }

@@ -4,6 +4,7 @@
  * more than an empty program; everything else is main.ts, a piece of its own that is loaded then.
  */
 import { dlopen, FFIType, ptr } from "bun:ffi";
+import { LIBC } from "../sys/libc.ts";
 import { versionLine } from "./version.ts";
 
 /** Writes the line to standard output. @returns whether all of it is written; why not is for main.ts to say */
@@ -13,7 +14,7 @@ function writeLine(text: string): boolean {
   bytes[text.length] = 10;
   try {
     const args = [FFIType.i32, FFIType.ptr, FFIType.i32];
-    const libc = dlopen("libc.so.6", { write: { args, returns: FFIType.i32 } });
+    const libc = dlopen(LIBC, { write: { args, returns: FFIType.i32 } });
     return libc.symbols.write(1, ptr(bytes), bytes.length) === bytes.length;
   } catch {
     return false;

@@ -87,8 +87,12 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const slots: Slot[] = [];
 
   const encodeInner = (inner: readonly Op[], base: number): number => {
-    const { report } = options;
-    return encodeTask(inner, { flags: CLONE_VM, report, base, stack: INNER_STACK }, memory).address;
+    const { report, calls } = options;
+    return encodeTask(
+      inner,
+      { flags: CLONE_VM, report, base, stack: INNER_STACK, ...(calls && { calls }) },
+      memory,
+    ).address;
   };
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;

@@ -7,6 +7,7 @@
 import { CFunction, dlopen, FFIType, type Pointer, toArrayBuffer } from "bun:ffi";
 import { type Call, callNumber, WRITABLE_AT } from "./abi.ts";
 import { HEAD_SIZE } from "./elf.ts";
+import { LIBC } from "./libc.ts";
 import { createMemory, type Memory } from "./memory.ts";
 
 // scripts/build.ts defines these two; without them (run from sources) the launcher is compiled now
@@ -40,8 +41,7 @@ let machine: Machine | undefined;
 function boot(): Machine {
   const word = FFIType.i64_fast; // a number where it is exact: addresses and results are
   const args = [word, word, word, word, word, word, word];
-  // one name a system: for one that is not found the working directory would be searched
-  const libc = dlopen(process.platform === "android" ? "libc.so" : "libc.so.6", {
+  const libc = dlopen(LIBC, {
     syscall: { args, returns: word },
   }).symbols as unknown as {
     syscall: Enter;

@@ -35,7 +35,7 @@ interface Kind {
 }
 
 const arm32 = {
-  ...{ getpid: 20, write: 4, openat: 322, close: 6, kill: 37, rt_sigprocmask: 175, getppid: 64 },
+  ...{ getpid: 20, write: 4, openat: 322, close: 6, kill: 37, rt_sigprocmask: 175, ppoll: 336 },
 };
 const half = (value: number, at: number): number => ((value >> at) & 0xffff) << 5;
 const split = (value: number): number => ((value & 0xf000) << 4) | (value & 0xfff);
@@ -80,7 +80,7 @@ export const kinds: Readonly<Record<ClangArchitecture, Kind>> = {
   i686: {
     machine: 3,
     wide: false,
-    calls: { ...arm32, openat: 295 },
+    calls: { ...arm32, openat: 295, ppoll: 309 },
     emulator: "qemu-i386-static",
     // push the argument and nr, 64 bits each; call. What lies above on the stack stands for the rest.
     enter: (nr, argument, distance) => [

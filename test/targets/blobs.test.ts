@@ -13,6 +13,7 @@ import {
 import { launcherFor } from "../../scripts/build/launcher.ts";
 import { findClang, findProgram } from "../../scripts/build/tools.ts";
 import { type Op, slot } from "../../src/plan/op.ts";
+import { type Rules, rulesArg } from "../../src/plan/supervise.ts";
 import { AT_FDCWD, O, SIG_BLOCK, SIGNALS } from "../../src/sys/constants.ts";
 import { CODE_AT } from "../../src/sys/elf.ts";
 import { script } from "../harness.ts";
@@ -32,6 +33,11 @@ const blobs: [string, ClangArchitecture, () => Code][] = [
   ["armv7 by clang", "armv7", () => clang("armv7")],
   ["i686 by clang", "i686", () => clang("i686")],
 ];
+
+const RULES: Rules = {
+  ...{ who: -1, signals: 0, caught: -1, patience: 3, impatience: 0, stopSignal: SIGNALS.SIGTERM },
+  ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
+};
 
 const say = (text: string): Op => ({ call: "write", args: [1, text, text.length], step: "say" });
 const exit = (status: number): Op => ({ call: "exit", args: [status << 8], step: "exit" });
@@ -87,7 +93,7 @@ describe.each(blobs)("%s", (name, arch, compile) => {
   });
 
   /** starts a child with those ops, waits for it, writes its wait status in decimal, exits as it did */
-  const parent = (ops: Op[]): Ran =>
+  const parent = (ops: Op[], rules: Partial<Rules> = {}): Ran =>
     run((encode, reserve) => {
       const signals = (1 << (SIGNALS.SIGCHLD - 1)) | (1 << (SIGNALS.SIGTERM - 1));
       const mask = new Uint8Array(8);
@@ -98,7 +104,7 @@ describe.each(blobs)("%s", (name, arch, compile) => {
       return encode([
         { call: "rt_sigprocmask", args: [SIG_BLOCK, { memory: mask, means: "" }, 0, 8], step: "block" },
         { call: "start", args: [child], step: "start", save: "watcher" },
-        { ...waits, args: [slot("watcher"), signals, 0, -1, "/proc/self/status"] },
+        { ...waits, args: [slot("watcher"), rulesArg({ ...RULES, signals, ...rules }), 0] },
         { call: "decimal", args: [slot("ending"), digits], step: "decimal" },
         { call: "write", args: [1, digits, 4], step: "say" },
         { ...say(" killed"), onlyIfKilled: "ending" },
@@ -108,6 +114,11 @@ describe.each(blobs)("%s", (name, arch, compile) => {
   test("starts a task as a process on a stack of its own, waits for it, exits as it did", () => {
     const { status, stdout } = parent([say("child "), exit(7)]);
     expect({ status, out: `${stdout}` }).toEqual({ status: 7, out: "child 1792" });
+  });
+  test("stops one whose time is up, and kills it when it does not end", () => {
+    const wait: Op = { call: "ppoll", args: [0, 0, 0, 0], step: "wait for ever" };
+    const { status, stdout } = parent([wait], { deadline: 1, lastGrace: 20 });
+    expect({ status, out: `${stdout}` }).toEqual({ status: 124, out: "6554" }); // 65536 + 9
   });
   test("an op for the case that it was killed", () => {
     const { status, stdout } = parent([
