@@ -39,7 +39,7 @@ static long mustAt(long result, int line) {
 
 static int user, network;
 static char *uid, *gid, *cgroup, *settings, *root, **init;
-static int gate[2], life[2], report[2], pidfd;
+static int gate[2], life[2], report[2], pidfd, tasks;
 static char childStack[65536] __attribute__((aligned(16))), watcherStack[16384] __attribute__((aligned(16)));
 
 static void put(const char *path, const char *text) {
@@ -92,6 +92,7 @@ static int child(void *unused) {
     must(syscall(SYS_setresgid, 0, 0, 0));
     must(syscall(SYS_setresuid, 0, 0, 0));
     must(prctl(PR_SET_PDEATHSIG, SIGKILL));
+    if (cgroup) must(write(tasks, "0", 1));
     must(read(gate[0], &byte, 1));
     must(unshare(CLONE_NEWCGROUP));
     mountRoot();
@@ -139,6 +140,8 @@ int main(int count, char **word) {
             snprintf(path, sizeof path, "%s/%s", cgroup, name);
             put(path, value);
         }
+        snprintf(path, sizeof path, "%s/tasks", cgroup);
+        tasks = must(open(path, O_WRONLY | O_CLOEXEC));
     }
     must(pipe2(gate, O_CLOEXEC));
     must(pipe2(life, O_CLOEXEC));
@@ -156,11 +159,6 @@ int main(int count, char **word) {
         snprintf(text, sizeof text, "0 %s 1", gid);
         put(path, text);
         must(write(gate[1], "g", 1));
-    }
-    if (cgroup) {
-        snprintf(path, sizeof path, "%s/cgroup.procs", cgroup);
-        snprintf(text, sizeof text, "%d", pid);
-        put(path, text);
     }
     must(write(gate[1], "g", 1));
     int watcher = must(clone(watch, watcherStack + sizeof watcherStack, CLONE_VM | SIGCHLD, 0));

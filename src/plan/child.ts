@@ -20,6 +20,13 @@ import type { Op } from "./op.ts";
 import { initEnvironment } from "./process.ts";
 import { lastSteps } from "./reaper.ts";
 
+export interface Join {
+  /** the cgroups' files `tasks`, open for writing */
+  readonly tasks: readonly number[];
+  /** the pipe's end by which the parent learns that it is done */
+  readonly told: number;
+}
+
 /** What the parent has opened or found for this run. */
 export interface ChildPlace {
   /** both ends of the pipe that the parent opens the gate with */
@@ -34,6 +41,8 @@ export interface ChildPlace {
   readonly sources?: Sources;
   /** descriptors to close one by one where the kernel lacks close_range */
   readonly inherited: readonly number[];
+  /** with which the child puts itself into its cgroup; without it the parent does */
+  readonly join?: Join;
   /** init's ids and the maps; without it they are as always: 0, and one of each */
   readonly identity?: Identity | null;
   /** NEWROOT as a tree of mounts that the parent has made ready; without it the child binds the directory */
@@ -82,6 +91,17 @@ export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
   ];
 }
 
+/** Into the cgroup, before the gate: pre.sh finds the child there. */
+function joinCgroup({ join }: ChildPlace): Op[] {
+  if (join === undefined) return [];
+  const step = "join the cgroup";
+  return [
+    ...join.tasks.map((fd): Op => ({ call: "write", args: [fd, "0", 1], step })),
+    { call: "write", args: [join.told, "j", 1], step },
+    ...[...join.tasks, join.told].map((fd): Op => ({ call: "close", args: [fd], step })),
+  ];
+}
+
 function ownCgroupView(spec: Spec, facts: Facts): Op[] {
   if (!namespacesOf(spec, facts).includes("cgroup")) return [];
   return [{ call: "unshare", args: [CLONE.CLONE_NEWCGROUP], step: "make the cgroup namespace" }];
@@ -105,6 +125,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     dieWithParent,
     // until the exec this is still ns: nobody of the container's ids may look into it
     { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
+    ...joinCgroup(place),
     waitAtGate(place, "wait for the parent"),
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),

@@ -21,8 +21,12 @@ const ENTERING = 1000;
 export interface Child extends Started {
   /** the op that was reported as failing */
   readonly failed: (index: number) => Op;
-  /** waits until the child has memory of its own (or is dead); to be called once, with the gate open for the id maps */
-  waitUntilEntered(): void;
+  /**
+   * Waits until the child has memory of its own, and has joined its cgroup if it does that itself. To be called once,
+   * with the gate open for the id maps.
+   * @returns false when the child has failed to join, which it has reported
+   */
+  waitUntilEntered(): boolean;
 }
 
 export interface Plans {
@@ -38,6 +42,8 @@ export interface Pipes {
   readonly gate: number;
   /** on which it tells of a failure; the child's end is closed */
   readonly report: readonly [number, number];
+  /** on which it tells that it has joined its cgroup, if it does that itself; its end is closed */
+  readonly told?: readonly [number, number];
   /** other descriptors that its program is to have */
   readonly kept?: readonly number[];
 }
@@ -49,7 +55,7 @@ export interface Pipes {
 export function startChild(
   { enter, close: closing, main }: Plans,
   flags: number,
-  { gate, report, kept = [] }: Pipes,
+  { gate, report, told, kept = [] }: Pipes,
   sync: boolean,
 ): Child | number {
   const draft = draftProgram(sizeOf(main));
@@ -59,10 +65,11 @@ export function startChild(
     throw new NsError(`--reaper: cannot make a program in memory: ${errnoText(-program)}`, {
       note: "process 1 would be ns's own file; allow programs in memory: sysctl -w vm.memfd_noexec=0",
     });
-  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, [gate, report[1], ...kept])];
+  const open = [gate, report[1], ...(told === undefined ? [] : [told[1]]), ...kept];
+  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, open)];
   const first = [...enter, ...leave];
   const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
-  const entered = program < 0 || !sync ? null : makePipe("from the child");
+  const entered = told ?? (program < 0 || !sync ? null : makePipe("from the child"));
   const pid = startTask(task.address);
   close(report[1]);
   if (entered !== null) close(entered[1]);
@@ -74,11 +81,12 @@ export function startChild(
   return {
     ...{ pid, task, report: report[0] },
     failed: (index) => (first[index - ENTERING] ?? main[index] ?? opBelowReaper(main, index))!,
-    // end of file: the exec has closed the child's copy of the pipe's other end
+    // end of file: the exec, or the child itself, has closed its copy of the pipe's other end
     waitUntilEntered() {
-      if (entered === null) return;
-      readAll(entered[0]);
+      if (entered === null) return true;
+      const said = readAll(entered[0]);
       close(entered[0]);
+      return told === undefined || said !== "";
     },
   };
 }

@@ -31,6 +31,7 @@ const PIDFD = 7;
 const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited: [] } as const;
 
 const ROOT_TREE = 9;
+const TOLD = 10;
 const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
 
 /** What the parent does to the child besides. */
@@ -46,9 +47,9 @@ const OPEN_GATE = 'write(gate, "g", 1)';
 /** The run's cgroups, and what is written to them. */
 function cgroupsOf({ cgroup, ...limits }: Limits) {
   if (!wantsCgroup({ cgroup, ...limits })) return [];
-  return hierarchiesOf({ cgroup, ...limits }).map(({ location: { own, mount }, settings }) => {
+  return hierarchiesOf({ cgroup, ...limits }).map(({ location: { own, mount, version }, settings }) => {
     const named = cgroup?.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
-    return { directory: cgroup === null ? `${own}/ns/RUN` : `${named}/RUN`, settings };
+    return { directory: cgroup === null ? `${own}/ns/RUN` : `${named}/RUN`, settings, version };
   });
 }
 
@@ -96,11 +97,22 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   };
   const identity = identityOf(spec, facts);
   const rootTree = spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {};
-  const place = { ...PLACE, identity, sources: assumeSources(spec), ...rootTree, ...networkPlace(spec) };
+  const cgroups = cgroupsOf(spec.limits);
+  // run/join.ts
+  const joined = cgroups.filter(({ version }) => version === 1);
+  const tasks = joined.map((_, i) => TOLD + 1 + i);
+  const join = tasks.length === 0 ? {} : { join: { tasks, told: TOLD } };
+  const place = {
+    ...PLACE,
+    identity,
+    sources: assumeSources(spec),
+    ...rootTree,
+    ...join,
+    ...networkPlace(spec),
+  };
   const enter = [...enterPlan(spec, place), ...closeDescriptors(facts, [])];
   const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
-  const cgroups = cgroupsOf(spec.limits);
 
   add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
   for (const { directory, settings } of cgroups) {
@@ -111,6 +123,10 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
       written.map(({ file, value }) => write(`${directory}/${file}`, value!)),
     );
   }
+  add(
+    "ns",
+    joined.map(({ directory }, i) => `open(${quote(`${directory}/tasks`)}, O_WRONLY) = ${tasks[i]}`),
+  );
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
   add("ns", aroundClone(spec, `${showClone(cloneFlags(spec, facts))} = PID`));
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
@@ -127,7 +143,9 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   add("init", showChild(enter, ops.slice(0, gate)));
   add(
     "ns",
-    cgroups.map(({ directory }) => write(`${directory}/cgroup.procs`, "PID")),
+    cgroups
+      .filter(({ version }) => version !== 1)
+      .map(({ directory }) => write(`${directory}/cgroup.procs`, "PID")),
   );
   add("ns", confining(spec.limits));
   add("net", networkLines(spec, facts));

@@ -22,6 +22,7 @@ import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.
 import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { confine, isConfined, showBranch } from "./limits.ts";
+import { prepareJoin } from "./join.ts";
 import { type Listener, listen } from "./listen.ts";
 import { endNetwork, networkPlace, startNetwork } from "./network.ts";
 import { runPre } from "./pre.ts";
@@ -98,7 +99,9 @@ function runContainer(
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
+    const joining = prepareJoin(cgroup);
     const place = {
+      ...joining.place,
       ...{ gate, inherited, life: life[1], report: report[1], sources },
       rootPath: typeof path === "string" ? path : spec.root,
       ...(identity === null ? {} : { identity }),
@@ -111,13 +114,14 @@ function runContainer(
       main: childPlan(spec, facts, place),
     };
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const kept = [...inheritedOf(sources), ...(rootTree === undefined ? [] : [rootTree])];
-    const pipes = { gate: gate[0], report, kept };
+    const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
+    const pipes = { gate: gate[0], report, kept, ...joining.told };
     const started = insideNetwork(spec.namespaces.joinNet, () =>
       startChild(plans, cloneFlags(spec, facts), pipes, confined),
     );
     if (rootTree !== undefined) close(rootTree);
     rootTree = undefined;
+    joining.tasks.forEach(close);
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
@@ -136,6 +140,10 @@ function runContainer(
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
     if (cgroup !== null || spec.pre !== null) watch();
 
+    const throwReported = (): void => {
+      const failure = awaitReport(started, listener.waitForInput);
+      if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
+    };
     say(() => `child: process ${started.pid}`);
     if (spec.user !== null) {
       giveMaps(ids, child.pid, progress);
@@ -143,8 +151,8 @@ function runContainer(
     }
     if (confined) {
       // not before its memory is its own: a limit that is reached kills all who share it
-      started.waitUntilEntered();
-      confine(spec.limits, cgroup, child.pid, facts);
+      if (!started.waitUntilEntered()) throwReported();
+      confine(spec.limits, joining.rest, child.pid, facts);
     }
     helper = startNetwork({ spec, facts, child: child.pid, inherited, listener, say, watch });
     stopIfAsked(listener);
@@ -174,8 +182,7 @@ function runContainer(
     const running = watch(); // while the child makes its mounts; it does not run init without it
     write(gate[1], "g");
     close(gate[1]);
-    const failure = awaitReport(child, listener.waitForInput);
-    if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
+    throwReported();
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.giveBack(early);
     const state = endState(facts, cgroup, spec, post, progress !== null, work());

@@ -91,6 +91,15 @@ describe("order that security rests on", () => {
   ])("%s", (_, holds) => {
     expect(holds()).toBe(true);
   });
+  test("a child that joins its cgroup by itself does so before it is told to go on, and keeps no way to it", () => {
+    const texts = childPlan(spec, facts, { ...place, join: { tasks: [20], told: 21 } }).map(showOp);
+    const at = (text: string): number => texts.findIndex((shownOp) => shownOp.startsWith(text));
+    expect(at('write(20, "0", 1)')).toBeGreaterThan(-1);
+    expect(at('write(21, "j", 1)')).toBe(at('write(20, "0", 1)') + 1);
+    expect([at("close(20)"), at("close(21)")]).toEqual([at("write(21") + 1, at("write(21") + 2]);
+    expect(at("read(3")).toBeGreaterThan(at("close(21)"));
+    expect(shown(spec, facts)).not.toContain("write(20");
+  });
   test("the parent-death signal is set again after the change of ids, which takes it back", () => {
     const texts = ops.map(showOp);
     expect(texts.lastIndexOf("prctl(PR_SET_PDEATHSIG, 9)")).toBeGreaterThan(at("setresuid"));
