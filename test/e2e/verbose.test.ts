@@ -21,7 +21,7 @@ describe.each(callers)("-v %s", (_, unprivileged) => {
   const pre = script(`pre-v-${unprivileged}`, "#!/bin/sh\nexit 0\n");
   const options = ["-n", ...(unprivileged ? [] : ["-m", "64M"])];
   // descriptors have other numbers in every run
-  const numberless = (text: string): string => text.replace(/^(close|read|fcntl)\(\d+/, "$1(N");
+  const numberless = (text: string): string => text.replace(/^(close|read|write|fcntl)\(\d+/, "$1(N");
 
   test("says each step, one line each, on standard error, and every op that --dry-run prints", async () => {
     const words = (more: string[]) =>
