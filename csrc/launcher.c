@@ -5,7 +5,8 @@
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
- * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success.
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success;
+ * flag 8 repeats it on EAGAIN, a thousand times in a task.
  * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  *
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
@@ -31,7 +32,10 @@ struct task {
     struct op ops[1];
 };
 
-enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125 };
+enum {
+    STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, TRY_AGAIN = 8,
+    NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125
+};
 
 /* What an op can do that no system call does: start(task), supervise(pid, rules, status file), exit(wait status),
  * decimal(value, where), foreground(group). As entries, launcher(OP_RUN, task) becomes a task, launcher(OP_CATCH, signal)
@@ -40,7 +44,7 @@ enum { STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, NOWHERE = 255, MAX_E
 enum {
     OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7
 };
-enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11 };
+enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11, TRIES = 1000 };
 
 /* How to wait for a child, mirrored by src/plan/supervise.ts. Times are milliseconds of CLOCK_MONOTONIC. */
 struct rules {
@@ -356,12 +360,17 @@ static i64 perform(i64 nr, i64 *arg) {
 /* Runs the ops in order; never returns. A started task runs on its own stack, in memory shared with the parent. */
 static void runTask(struct task *task) {
     i64 i, j, arg[6], result, *saved = (i64 *)(task->ops + task->count);
+    i64 tries = 0;
     u32 failure[2];
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
         if (op->flags & ONLY_IF_KILLED && exitStatus(saved[op->guard]) != KILLED) continue;
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? saved[op->arg[j]] : op->arg[j];
         result = perform(op->nr, arg);
+        if (result == -EAGAIN && op->flags & TRY_AGAIN && tries++ < TRIES) {
+            i--;
+            continue;
+        }
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
             failure[0] = task->base + i;
             failure[1] = -result;

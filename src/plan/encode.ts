@@ -6,7 +6,8 @@
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
- * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success.
+ * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success;
+ * flag 8 repeats it on EAGAIN, a thousand times in a task.
  * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
  */
 import { type Call, calls } from "../sys/abi.ts";
@@ -35,6 +36,7 @@ const NOWHERE = 255;
 const STOP_AT_ZERO = 1;
 const ONLY_IF_KILLED = 2;
 const SKIP_NEXT = 4;
+const TRY_AGAIN = 8;
 const SIGCHLD = 17;
 
 export interface Task {
@@ -120,7 +122,8 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       at + 6,
       (op.stopAtZero ? STOP_AT_ZERO : 0) |
         (guard === undefined ? 0 : ONLY_IF_KILLED) |
-        (op.skipNext ? SKIP_NEXT : 0),
+        (op.skipNext ? SKIP_NEXT : 0) |
+        (op.tryAgain ? TRY_AGAIN : 0),
     );
     if (guard !== undefined) memory.putByte(at + 7, slotFor(guard));
     if (op.fine !== undefined && op.fine.length > 8)

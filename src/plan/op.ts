@@ -60,6 +60,8 @@ export interface Op {
   readonly stopAtZero?: true;
   /** skip this op unless the wait status under this name tells of SIGKILL */
   readonly onlyIfKilled?: Slot;
+  /** repeat it on EAGAIN: openat2(2) says so when anything at all has been renamed or mounted meanwhile */
+  readonly tryAgain?: true;
   /** skip the next op if this one succeeds */
   readonly skipNext?: true;
 }

@@ -13,6 +13,10 @@ const POLLIN = 1;
 export const open = (path: Bytes, flags: number, directory = AT_FDCWD): number =>
   scratch((memory) => call("openat", directory, memory.placeString(path), flags | O.O_CLOEXEC, 0));
 
+const EAGAIN = 11;
+/** openat2(2) says EAGAIN when anything at all has been renamed or mounted meanwhile; so often it is asked. */
+const TRIES = 1000;
+
 /** openat2(2), close-on-exec, with RESOLVE_ flags. */
 export const openResolved = (directory: number, path: Bytes, flags: number, resolve: number): number =>
   scratch((memory) => {
@@ -20,7 +24,10 @@ export const openResolved = (directory: number, path: Bytes, flags: number, reso
     memory.putI64(how, flags | O.O_CLOEXEC);
     memory.putI64(how + 8, 0);
     memory.putI64(how + 16, resolve);
-    return call("openat2", directory, memory.placeString(path), how, 24);
+    const name = memory.placeString(path);
+    let result = -EAGAIN;
+    for (let i = 0; result === -EAGAIN && i < TRIES; i++) result = call("openat2", directory, name, how, 24);
+    return result;
   });
 
 export const close = (fd: number): number => call("close", fd);

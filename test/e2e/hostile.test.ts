@@ -35,7 +35,7 @@ leavesNothing();
 
 const installed = (name: string): boolean => Bun.which(name) !== null;
 /** A folder of the host's with a secret in it, next to the roots. */
-const host = join(folder, "host");
+const host = join(folder, "hostile-host");
 mkdirSync(host);
 chmodSync(host, 0o777); // whoever gets here could write
 writeFileSync(join(host, "secret"), "the host's\n");
@@ -193,9 +193,8 @@ describe("the peers that the tests above would catch", () => {
   });
 });
 
-describe("names that change while ns uses them (CVE-2021-30465)", () => {
-  const STARTS = 200;
-  const swapper = `
+/** Exchanges two names for as long as it lives. */
+const swapper = `
     const { dlopen } = require("bun:ffi");
     const libc = dlopen("libc.so.6", { renameat2: { args: ["i32", "cstring", "i32", "cstring", "u32"], returns: "i32" } });
     const name = (path) => Buffer.from(path + "\\0");
@@ -205,6 +204,8 @@ describe("names that change while ns uses them (CVE-2021-30465)", () => {
     console.log("exchanging");
     for (;;) libc.symbols.renameat2(CWD, a, CWD, b, EXCHANGE);`;
 
+describe("names that change while ns uses them (CVE-2021-30465)", () => {
+  const STARTS = 200;
   rootTest(
     `/proc and a link to a folder of the host are exchanged all the time: ${STARTS} starts`,
     async () => {
@@ -239,6 +240,26 @@ describe("names that change while ns uses them (CVE-2021-30465)", () => {
     },
     60_000,
   );
+});
+
+test("names that change anywhere do not disturb a way through .. (openat2's EAGAIN)", async () => {
+  const where = hostileRoot();
+  const [a, b] = [join(where, "a"), join(where, "b")];
+  for (const name of [a, b]) writeFileSync(name, "");
+  const race = Bun.spawn([process.execPath, script("elsewhere.js", swapper), a, b], { stdout: "pipe" });
+  try {
+    const reader = race.stdout.getReader();
+    expect(new TextDecoder().decode((await reader.read()).value)).toBe("exchanging\n");
+    for (let i = 0; i < 50; i++) {
+      const ran = await runCommand(
+        line(!isRoot, ["/bin/../bin/true"], { root: where, options: ["-w", "/bin/../tmp/.."] }),
+      );
+      expect(ran).toMatchObject({ status: 0, stderr: "" });
+    }
+  } finally {
+    race.kill("SIGKILL");
+    await race.exited;
+  }
 });
 
 test("as an ordinary user nothing of root's is reached by naming it", async () => {

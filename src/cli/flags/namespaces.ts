@@ -37,7 +37,7 @@ export const namespaceFlags: readonly Flag[] = [
     kind: "value",
     hint: "PATH|PID|NAME",
     help: "use this network namespace: a file, a process's, or one of ip netns",
-    excludes: ["network"],
+    excludes: ["network", "net"],
     apply: ({ spec }, value, option) => {
       spec.namespaces.joinNet = parseJoinNet(value, option);
     },

@@ -100,6 +100,7 @@ function makeInside(): Op {
     args: [AT_FDCWD, PATH, { memory: how, means }, how.length],
     step: `make ${PATH} in the root`,
     save: "resolvTarget",
+    tryAgain: true,
   };
 }
 
