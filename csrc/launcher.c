@@ -37,12 +37,34 @@ enum {
     NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125
 };
 
+/* A process that a keeper (keep(), below) has started or is to start, mirrored by src/run/job.ts. */
+struct job {
+    struct job *next;
+    /* run by the keeper itself; one of its ops starts the process and saves its id first of all */
+    struct task *launch;
+    /* run by the keeper when the parent is dead and so is the process; 0: none */
+    struct task *end;
+    /* descriptor on which the process tells of a failure, and its end of file of success; -1 when that is over */
+    i64 report;
+    /* the process leads a process group, which is signalled as a whole */
+    i64 group;
+    i64 pid, reported, ended, status;
+    u32 failure[2];
+};
+
+struct board {
+    /* descriptors: where commands come from, where a byte is written when a job has news; the parent's process id */
+    i64 commands, wake, parent;
+    struct job *first;
+};
+
 /* What an op can do that no system call does: start(task), supervise(pid, rules, status file), exit(wait status),
- * decimal(value, where), foreground(group). As entries, launcher(OP_RUN, task) becomes a task, launcher(OP_CATCH, signal)
- * has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code, and launcher(OP_START, task),
+ * decimal(value, where), foreground(group), keep(board, signals' descriptor). As entries, launcher(OP_RUN, task) becomes a
+ * task, launcher(OP_CATCH, signal) has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code, and launcher(OP_START, task),
  * launcher(OP_SUPERVISE, pid, rules, status file) and launcher(OP_FOREGROUND, group) do what the ops do. */
 enum {
-    OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7
+    OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7,
+    OP_KEEP = -8
 };
 enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11, TRIES = 1000 };
 
@@ -81,8 +103,8 @@ static void anchor(void) {}
 #if defined(__x86_64__)
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
-    NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getpgid = 121, NR_rt_sigtimedwait = 128, NR_clock_gettime = 228,
-    NR_exit_group = 231, NR_ppoll = 271, MEMORY = 8192
+    NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getppid = 110, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
+    NR_clock_gettime = 228, NR_exit_group = 231, NR_ppoll = 271, NR_clone3 = 435, NR_close_range = 436, MEMORY = 8192
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
@@ -108,7 +130,8 @@ __asm__(".text\n"
 enum {
     NR_ioctl = 29, NR_openat = 56, NR_close = 57, NR_read = 63, NR_write = 64, NR_exit_group = 94, NR_kill = 129,
     NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigtimedwait = 137, NR_getpgid = 155, NR_clone = 220,
-    NR_wait4 = 260, NR_ppoll = 73, NR_clock_gettime = 113, MEMORY = 65536 /* a page may have so many bytes */
+    NR_wait4 = 260, NR_ppoll = 73, NR_clock_gettime = 113, NR_getppid = 173, NR_clone3 = 435, NR_close_range = 436,
+    MEMORY = 65536 /* a page may have so many bytes */
 };
 
 /* The same three. TinyCC's assembler does not know these instructions: they are written as numbers. */
@@ -139,7 +162,8 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 248,
-    NR_openat = 322, NR_ppoll = 336, NR_clock_gettime = 263, MEMORY = 8192
+    NR_openat = 322, NR_ppoll = 336, NR_clock_gettime = 263, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
+    MEMORY = 8192
 };
 
 /* The same three. Of 64-bit arguments the kernel gets the lower halves; its result is sign-extended. */
@@ -164,7 +188,8 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 252,
-    NR_openat = 295, NR_ppoll = 309, NR_clock_gettime = 265, MEMORY = 8192
+    NR_openat = 295, NR_ppoll = 309, NR_clock_gettime = 265, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
+    MEMORY = 8192
 };
 
 ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
@@ -187,6 +212,9 @@ __asm__(".text\n"
 #error "this architecture has no system call stub yet"
 #endif
 
+/* The same with three arguments: a call of it takes half the code. */
+static i64 sys3(i64 nr, i64 a, i64 b, i64 c) { return sys(nr, a, b, c, 0, 0, 0); }
+
 static i64 isFine(struct op *op, i64 errnum) {
     i64 i;
     for (i = 0; i < 8; i++)
@@ -195,6 +223,7 @@ static i64 isFine(struct op *op, i64 errnum) {
 }
 
 static i64 start(struct task *task);
+static i64 keep(struct board *board, i64 signals);
 
 /* Beside the 16 bits of a wait status: the deadline had passed. */
 enum { TIMED_OUT = 1 << 16, TIMED_OUT_STATUS = 124, KILLED = 137 };
@@ -223,7 +252,7 @@ static i64 decimal(u32 value, u8 *where) {
 static void onSignal(int signal, int *info) {
     u8 byte = signal | (info[2] == SI_KERNEL ? FROM_KERNEL : 0);
     i64 *descriptor = (i64 *)(((i64)anchor & -PAGE) + MEMORY);
-    sys(NR_write, *descriptor, (i64)&byte, 1, 0, 0, 0);
+    sys3(NR_write, *descriptor, (i64)&byte, 1);
 }
 
 static i64 catchSignal(i64 signal) {
@@ -245,9 +274,9 @@ static i64 catchSignal(i64 signal) {
 static i64 catches(i64 statusFile, i64 signal) {
     u8 text[4096], *at = text, *end;
     u32 mask = 0;
-    i64 fd = sys(NR_openat, -1, statusFile, 0, 0, 0, 0);
-    i64 size = sys(NR_read, fd, (i64)text, 4096, 0, 0, 0);
-    sys(NR_close, fd, 0, 0, 0, 0, 0);
+    i64 fd = sys3(NR_openat, -1, statusFile, 0);
+    i64 size = sys3(NR_read, fd, (i64)text, 4096);
+    sys3(NR_close, fd, 0, 0);
     for (end = text + size - 24; at < end; at++)
         if (at[0] == 'C' && at[1] == 'g' && at[2] == 't' && at[3] == ':') break;
     if (at >= end) return 0;
@@ -261,17 +290,17 @@ static i64 foreground(i64 group) {
     enum { SIGTTOU_BIT = 1 << 21, TIOCGPGRP = 0x540f, TIOCSPGRP = 0x5410 };
     i64 blocked = SIGTTOU_BIT;
     int now = 0, ours = group;
-    if (sys(NR_ioctl, 0, TIOCGPGRP, (i64)&now, 0, 0, 0) < 0 || now == ours) return 0;
-    if (now > 0 && sys(NR_kill, -now, 0, 0, 0, 0, 0) != -ESRCH) return 0;
+    if (sys3(NR_ioctl, 0, TIOCGPGRP, (i64)&now) < 0 || now == ours) return 0;
+    if (now > 0 && sys3(NR_kill, -now, 0, 0) != -ESRCH) return 0;
     sys(NR_rt_sigprocmask, 0, (i64)&blocked, 0, 8, 0, 0);
-    sys(NR_ioctl, 0, TIOCSPGRP, (i64)&ours, 0, 0, 0);
+    sys3(NR_ioctl, 0, TIOCSPGRP, (i64)&ours);
     return 0;
 }
 
 static i64 milliseconds(void) {
     enum { CLOCK_MONOTONIC = 1 };
     long time[2];
-    sys(NR_clock_gettime, CLOCK_MONOTONIC, (i64)time, 0, 0, 0, 0);
+    sys3(NR_clock_gettime, CLOCK_MONOTONIC, (i64)time, 0);
     return (i64)time[0] * 1000 + time[1] / 1000000;
 }
 
@@ -282,7 +311,7 @@ static i64 nextSignal(struct rules *rules) {
     long time[2];
     i64 signal, timeout = 0, due = rules->deadline;
     struct { int fd; short events, revents; } pipe;
-    if (rules->caught >= 0 && sys(NR_read, rules->caught, (i64)&byte, 1, 0, 0, 0) == 1) return byte;
+    if (rules->caught >= 0 && sys3(NR_read, rules->caught, (i64)&byte, 1) == 1) return byte;
     if (rules->until && (!due || rules->until < due)) due = rules->until;
     if (due) {
         signal = due - milliseconds();
@@ -311,7 +340,7 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
     i64 signal, fromTerminal;
     int status = 0;
     for (;;) {
-        signal = sys(NR_wait4, rules->who, (i64)&status, WNOHANG, 0, 0, 0);
+        signal = sys3(NR_wait4, rules->who, (i64)&status, WNOHANG);
         if (signal == pid) return status | (rules->stopping & TIMED_OUT);
         if (signal < 0) return SETUP_FAILED << 8;
         if (signal > 0) continue;
@@ -324,14 +353,14 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
                 rules->deadline = milliseconds() + rules->lastGrace;
                 rules->stopping = TIMED_OUT;
             }
-            sys(NR_kill, pid, signal, 0, 0, 0, 0);
+            sys3(NR_kill, pid, signal, 0);
             continue;
         }
         signal = nextSignal(rules);
         fromTerminal = signal & FROM_KERNEL;
         signal = signal & ~FROM_KERNEL;
         if (signal == 0 || signal == SIGCHLD) continue;
-        if (fromTerminal && sys(NR_getpgid, pid, 0, 0, 0, 0, 0) != sys(NR_getpgid, 0, 0, 0, 0, 0, 0)) fromTerminal = 0;
+        if (fromTerminal && sys3(NR_getpgid, pid, 0, 0) != sys3(NR_getpgid, 0, 0, 0)) fromTerminal = 0;
         if (fromTerminal && (!statusFile || catches(statusFile, signal))) continue;
         if ((signal == SIGTERM || signal == SIGINT) && rules->patience) {
             if (!rules->stopping && rules->grace >= 0) {
@@ -339,12 +368,12 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
                 rules->deadline = milliseconds() + rules->grace;
             }
             if (++rules->impatience >= rules->patience) {
-                sys(NR_kill, pid, SIGKILL, 0, 0, 0, 0);
+                sys3(NR_kill, pid, SIGKILL, 0);
                 continue;
             }
         }
         if (fromTerminal) continue;
-        sys(NR_kill, pid, signal == SIGTERM ? rules->stopSignal : signal, 0, 0, 0, 0);
+        sys3(NR_kill, pid, signal == SIGTERM ? rules->stopSignal : signal, 0);
     }
 }
 
@@ -352,16 +381,17 @@ static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_START) return start((struct task *)arg[0]);
     if (nr == OP_SUPERVISE) return supervise(arg[0], (struct rules *)arg[1], arg[2]);
     if (nr == OP_FOREGROUND) return foreground(arg[0]);
-    if (nr == OP_EXIT) return sys(NR_exit_group, exitStatus(arg[0]), 0, 0, 0, 0, 0);
+    if (nr == OP_EXIT) return sys3(NR_exit_group, exitStatus(arg[0]), 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
+    if (nr == OP_KEEP) return keep((struct board *)arg[0], arg[1]);
     return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
-/* Runs the ops in order; never returns. A started task runs on its own stack, in memory shared with the parent. */
-static void runTask(struct task *task) {
-    i64 i, j, arg[6], result, *saved = (i64 *)(task->ops + task->count);
-    i64 tries = 0;
-    u32 failure[2];
+static i64 *savedOf(struct task *task) { return (i64 *)(task->ops + task->count); }
+
+/* Runs the ops in order. 0, or 1 when one has failed, which `failure` then tells. */
+static i64 runOps(struct task *task, u32 *failure) {
+    i64 i, j, arg[6], result, tries = 0, *saved = savedOf(task);
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
         if (op->flags & ONLY_IF_KILLED && exitStatus(saved[op->guard]) != KILLED) continue;
@@ -374,26 +404,137 @@ static void runTask(struct task *task) {
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
             failure[0] = task->base + i;
             failure[1] = -result;
-            if (task->report >= 0) sys(NR_write, task->report, (i64)failure, 8, 0, 0, 0);
-            sys(NR_exit_group, SETUP_FAILED, 0, 0, 0, 0, 0);
+            return 1;
         }
         if (result == 0 && op->flags & STOP_AT_ZERO) break;
         if (op->save != NOWHERE) saved[op->save] = result;
         if (result >= 0 && op->flags & SKIP_NEXT) i++;
     }
-    sys(NR_exit_group, 0, 0, 0, 0, 0, 0);
+    return 0;
+}
+
+/* A process's whole life; never returns. A started task runs on its own stack, in memory shared with the parent. */
+static void runTask(struct task *task) {
+    u32 failure[2];
+    i64 failed = runOps(task, failure);
+    if (failed && task->report >= 0) sys3(NR_write, task->report, (i64)failure, 8);
+    sys3(NR_exit_group, failed ? SETUP_FAILED : 0, 0, 0);
 }
 
 /* Starts a task; its process id, or -errno. No signal reaches the child before its own ops let it: the handlers it
- * inherits belong to the parent's runtime. */
+ * inherits belong to the parent's runtime. With CLONE_INTO_CGROUP, which only clone3(2) knows, task->pidfd is the cgroup
+ * before it is the pidfd. */
 static i64 start(struct task *task) {
-    i64 all = -1, before, pid, *stack = (i64 *)task->stack - 2;
+    enum { CLONE_INTO_CGROUP_HIGH = 2, STACK = 512, CLONE_ARGS = 88 };
+    i64 all = -1, before, pid, i, *stack = (i64 *)task->stack - 2, args[11];
     stack[0] = (i64)runTask;
     stack[1] = (i64)task;
     sys(NR_rt_sigprocmask, 2, (i64)&all, (i64)&before, 8, 0, 0);
-    pid = fork(NR_clone, task->cloneFlags, (i64)stack, (i64)&task->pidfd);
+    if (task->cloneFlags >> 32 & CLONE_INTO_CGROUP_HIGH) {
+        for (i = 0; i < 11; i++) args[i] = 0;
+        args[0] = task->cloneFlags & ~255;
+        args[1] = (i64)&task->pidfd;
+        args[4] = task->cloneFlags & 255;
+        args[5] = (i64)stack - STACK;
+        args[6] = STACK;
+        args[10] = task->pidfd;
+        pid = fork(NR_clone3, (i64)args, CLONE_ARGS, 0);
+    } else {
+        pid = fork(NR_clone, task->cloneFlags, (i64)stack, (i64)&task->pidfd);
+    }
     sys(NR_rt_sigprocmask, 2, (i64)&before, 0, 8, 0, 0);
     return pid;
+}
+
+/* The parent is dead: so shall be all that it had started. Its descriptors, shared until now, are let go of first. */
+static void endAll(struct board *board) {
+    enum { CLOSE_RANGE_UNSHARE = 2, SIGKILL = 9, WALL = 0x40000000 };
+    struct job *job;
+    u32 failure[2];
+    i64 everything = 0xffffffff;
+    sys3(NR_close_range, 3, everything, CLOSE_RANGE_UNSHARE);
+    for (job = board->first; job; job = job->next) sys3(NR_kill, job->group ? -job->pid : job->pid, SIGKILL, 0);
+    while (sys3(NR_wait4, -1, 0, WALL) > 0) {}
+    for (job = board->first; job; job = job->next)
+        if (job->end) runOps(job->end, failure);
+    sys3(NR_exit_group, 0, 0, 0);
+}
+
+static void takeReport(struct job *job) {
+    i64 size;
+    if (job->report < 0) return;
+    size = sys3(NR_read, job->report, (i64)job->failure, 8);
+    sys3(NR_close, job->report, 0, 0);
+    job->report = -1;
+    job->reported = size == 8 ? 2 : 1;
+}
+
+static void reapAll(struct board *board) {
+    enum { WNOHANG = 1, WALL = 0x40000000 };
+    struct job **at;
+    int status;
+    i64 pid;
+    while ((pid = sys3(NR_wait4, -1, (i64)&status, WALL | WNOHANG)) > 0)
+        for (at = &board->first; *at; at = &(*at)->next) {
+            struct job *job = *at;
+            if (job->pid != pid) continue;
+            *at = job->next;
+            takeReport(job);
+            job->status = status;
+            job->ended = 1;
+            break;
+        }
+}
+
+/* A command is a job and what to do with it: 0 launches it, else it is the signal to send. */
+static void obey(struct board *board) {
+    struct job *job;
+    i64 command[2];
+    if (sys3(NR_read, board->commands, (i64)command, 16) != 16) return;
+    job = (struct job *)command[0];
+    if (command[1]) {
+        if (!job->ended && job->pid > 0) sys3(NR_kill, job->group ? -job->pid : job->pid, command[1], 0);
+    } else if (savedOf(job->launch)[0] = 0, runOps(job->launch, job->failure)) {
+        if (savedOf(job->launch)[0] > 0) endAll(board);
+        job->reported = 2;
+        job->ended = 1;
+    } else {
+        job->pid = savedOf(job->launch)[0];
+        job->next = board->first;
+        board->first = job;
+    }
+}
+
+/* The life of a keeper: a process that starts others, for a parent with whom it shares memory and descriptors, and tells
+ * it in that memory how they fare. It waits for commands, for reports, and for the two signals that `signals` reads:
+ * SIGCHLD, and the one that the death of its parent (or of the thread that made it) sends. */
+static i64 keep(struct board *board, i64 signals) {
+    enum { SIGCHLD = 17, POLLIN = 1, MAX_POLLED = 4096 };
+    struct job *job, *polled[MAX_POLLED];
+    struct { int fd; short events, revents; } list[MAX_POLLED];
+    u32 info[32];
+    i64 i, n;
+    for (;;) {
+        if (sys3(NR_getppid, 0, 0, 0) != board->parent) endAll(board);
+        list[0].fd = board->commands;
+        list[1].fd = signals;
+        n = 2;
+        for (job = board->first; job && n < MAX_POLLED; job = job->next)
+            if (job->report >= 0) {
+                polled[n] = job;
+                list[n++].fd = job->report;
+            }
+        for (i = 0; i < n; i++) list[i].events = POLLIN;
+        if (sys(NR_ppoll, (i64)list, n, 0, 0, 8, 0) < 0) continue;
+        for (i = 2; i < n; i++)
+            if (list[i].revents) takeReport(polled[i]);
+        if (list[1].revents && sys3(NR_read, signals, (i64)info, 128) == 128) {
+            if (info[0] != SIGCHLD) endAll(board);
+            reapAll(board);
+        }
+        if (list[0].revents) obey(board);
+        sys3(NR_write, board->wake, (i64)info, 1);
+    }
 }
 
 /* The one entry: any system call by its number, or, by numbers below 0, what the enum above says. */

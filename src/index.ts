@@ -1,6 +1,12 @@
-/** The library. `start()` runs a container to its end, `plan()` tells what it would do. */
+/**
+ * The library. `start()` starts one container of many beside whatever else the program does; `plan()` tells what it would
+ * do. `run()` is the command's: it blocks until the container has ended.
+ */
 export { NsError } from "./spec/error.ts";
 export type { Facts, Spec } from "./spec/spec.ts";
 export { END_NAME, endAfterWaiting, type Outcome, type Progress } from "./run/end.ts";
 export { type PlanLine, plan } from "./run/plan.ts";
-export { type StartOptions, start } from "./run/start.ts";
+export { type Container, type ContainerOptions, start, startSpec } from "./run/container.ts";
+export { type RunOptions, run } from "./run/start.ts";
+export type { Standard } from "./run/standard.ts";
+export { specOf, type Wanted } from "./spec/wanted.ts";

@@ -4,7 +4,7 @@
  * that the bundler puts all that a start needs into one piece.
  */
 import "./builtins.ts"; // first: the others use them
-import { END_NAME, endAfterWaiting, type Outcome, start } from "../index.ts";
+import { END_NAME, endAfterWaiting, type Outcome, run as runSpec } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
 import { dryRun } from "./commands/dry-run.ts";
@@ -37,7 +37,7 @@ async function run(): Promise<number> {
     return 0;
   }
   const progress = line.draft.verbose ? (await import("./log.ts")).sayProgress : null;
-  return finish(start(spec, { progress, become: ["ns", ...words] }));
+  return finish(runSpec(spec, { progress, become: ["ns", ...words] }));
 }
 
 async function explain(error: unknown): Promise<number> {

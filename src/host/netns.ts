@@ -29,6 +29,12 @@ export function openNetwork(network: Bytes): number {
   throw new NsError(`${show(file)} is not a network namespace`);
 }
 
+/** It is one, but this process may not join it. */
+export const joinError = (network: Bytes, errno: number): NsError =>
+  new NsError(`cannot join the network namespace ${show(networkFile(network))}: ${errnoText(errno)}`, {
+    errno,
+  });
+
 /**
  * Runs `use`, which starts the child, inside the network namespace: the child gets it, with or without a user namespace
  * of its own, and this process leaves it again.
@@ -40,13 +46,7 @@ export function insideNetwork<T>(network: Bytes | null, use: () => T): T {
   const own = open("/proc/thread-self/ns/net", O.O_RDONLY);
   try {
     const joined = own < 0 ? own : call("setns", fd, CLONE.CLONE_NEWNET);
-    if (joined < 0)
-      throw new NsError(
-        `cannot join the network namespace ${show(networkFile(network))}: ${errnoText(-joined)}`,
-        {
-          errno: -joined,
-        },
-      );
+    if (joined < 0) throw joinError(network, -joined);
     let left = 0;
     let result: T;
     try {

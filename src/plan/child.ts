@@ -29,10 +29,14 @@ export interface Join {
 
 /** What the parent has opened or found for this run. */
 export interface ChildPlace {
-  /** both ends of the pipe that the parent opens the gate with */
-  readonly gate: readonly [number, number];
-  /** the pipe's end by which the watcher learns of the parent's death */
-  readonly life: number;
+  /** both ends of the pipe that the parent opens the gate with; null: nothing is waited for (`waitsFor()`) */
+  readonly gate: readonly [number, number] | null;
+  /** the pipe's end by which the watcher learns of the parent's death; null: the parent is a keeper (keeper.ts) */
+  readonly life: number | null;
+  /** descriptors above 2 for standard input, output and error; null: the parent's */
+  readonly standard?: readonly (number | null)[];
+  /** writes by which the child, once its memory is its own, puts itself under its limits */
+  readonly limits?: readonly OwnLimit[];
   /** the pipe's end on which the launcher reports a failure */
   readonly report: number;
   /** NEWROOT's absolute path as it is now */
@@ -51,6 +55,13 @@ export interface ChildPlace {
   readonly resolvConf?: Bytes;
 }
 
+export interface OwnLimit {
+  readonly fd: number;
+  readonly content: string;
+  /** as Op has it */
+  readonly step: string;
+}
+
 /** The child dies with its parent. Changing ids takes that back, so it is done again after it (prctl(2)). */
 const dieWithParent: Op = {
   call: "prctl",
@@ -62,12 +73,34 @@ const dieWithParent: Op = {
  * The gate opens when the id maps are there (with a user namespace), when cgroup and pre script are done, and when the
  * watcher is there.
  */
-const waitAtGate = (place: ChildPlace, step: string): Op => ({
-  call: "read",
-  args: [place.gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
-  step,
-  stopAtZero: true,
-});
+const waitAtGate = (gate: ChildPlace["gate"], step: string): Op[] =>
+  gate === null
+    ? []
+    : [
+        {
+          call: "read",
+          args: [gate[0], { memory: new Uint8Array(1), means: "gate" }, 1],
+          step,
+          stopAtZero: true,
+        },
+      ];
+
+/** Below a keeper: does the child wait at the gate at all? Then for the id maps, the pre script or both. */
+export const waitsFor = (spec: Spec): boolean => spec.user !== null || spec.pre !== null;
+
+const closeAll = (fds: readonly number[], step: string): Op[] =>
+  fds.map((fd): Op => ({ call: "close", args: [fd], step }));
+
+const replaceStandard = (standard: ChildPlace["standard"]): Op[] =>
+  (standard ?? []).flatMap((fd, i): Op[] =>
+    fd === null ? [] : [{ call: "dup3", args: [fd, i, 0], step: `take descriptor ${fd} for ${i}` }],
+  );
+
+const limitItself = (limits: ChildPlace["limits"]): Op[] =>
+  (limits ?? []).flatMap(({ fd, content, step }): Op[] => [
+    { call: "write", args: [fd, content, content.length], step },
+    { call: "close", args: [fd], step },
+  ]);
 
 /**
  * The first part, still in ns's memory: become root. The program that follows would otherwise have lost the capabilities
@@ -79,9 +112,11 @@ export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
   const drop: Op = { call: "setgroups", args: [0, 0], step: "drop supplementary groups" };
   return [
     // its own copies of the parent's ends would keep the pipes open after the parent's death
-    ...[place.gate[1], place.life].map((fd): Op => ({ call: "close", args: [fd], step })),
+    ...closeAll(place.gate === null ? [] : [place.gate[1]], step),
+    ...closeAll(place.life === null ? [] : [place.life], step),
     dieWithParent,
-    ...(spec.user === null ? [] : [waitAtGate(place, "wait for the id maps")]),
+    ...replaceStandard(place.standard),
+    ...(spec.user === null ? [] : waitAtGate(place.gate, "wait for the id maps")),
     // where setgroups(2) is denied the parent has dropped its groups if it could
     ...(spec.user === null || identity?.maps?.setgroups === "allow" ? [drop] : []),
     // the file with the offsets is no longer this process's own once its ids have changed
@@ -121,12 +156,14 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
   const limitsOpenFiles = rlimits?.some(({ name }) => name === "RLIMIT_NOFILE") === true;
   const callers = limitsOpenFiles ? { ...facts, openFiles: null } : facts;
   const sources = place.sources ?? NO_SOURCES;
+  const { gate, life } = place;
   return [
     dieWithParent,
     // until the exec this is still ns: nobody of the container's ids may look into it
     { call: "prctl", args: [PR.PR_SET_DUMPABLE, 0], step: "refuse to be traced" },
     ...joinCgroup(place),
-    waitAtGate(place, "wait for the parent"),
+    ...limitItself(place.limits),
+    ...waitAtGate(life === null && spec.pre === null ? null : gate, "wait for the parent"),
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
     isolateMounts(),
@@ -142,8 +179,8 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),
-    waitAtGate(place, "wait for the watcher"),
-    { call: "close", args: [place.gate[0]], step: "close the gate" },
+    ...waitAtGate(life === null ? null : gate, "wait for the watcher"),
+    ...closeAll(gate === null ? [] : [gate[0]], "close the gate"),
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
     ...lastSteps(spec, callers, { ...place, environment, become }),
   ];

@@ -23,6 +23,7 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   exit: -4,
   decimal: -5,
   foreground: -7,
+  keep: -8,
 };
 
 const HEADER = 48;
@@ -38,6 +39,7 @@ const ONLY_IF_KILLED = 2;
 const SKIP_NEXT = 4;
 const TRY_AGAIN = 8;
 const SIGCHLD = 17;
+const CLONE_INTO_CGROUP = 2 ** 33;
 
 export interface Task {
   /** where the launcher finds it */
@@ -55,6 +57,8 @@ export interface TaskOptions {
   readonly report: number;
   /** what is added to the index of a failing op when it is reported */
   readonly base?: number;
+  /** descriptor of the cgroup (v2) that the child is to begin in, by clone3(2) */
+  readonly cgroup?: number;
   /** bytes of stack for a child that is started with it; a program's own task has the program's */
   readonly stack?: number;
   /** system call numbers, when it is for another architecture than this one */
@@ -65,8 +69,8 @@ const numberOf = (call: Op["call"], numbers: Readonly<Record<Call, number>>): nu
   call in ACTIONS ? ACTIONS[call as Action] : numbers[call as Exclude<Op["call"], Action>];
 
 /** As many bytes as the layout of these ops takes at most. */
-export function sizeOf(ops: readonly Op[]): number {
-  let size = HEADER + STACK;
+export function sizeOf(ops: readonly Op[], stack = STACK): number {
+  let size = HEADER + stack + 32;
   const add = (length: number): void => {
     size += length + 32;
   };
@@ -138,10 +142,11 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     if (slots.length === SLOTS) throw new RangeError("a task keeps 254 results at most");
     return slots.push(name) - 1;
   };
-  memory.putI64(address, options.flags | SIGCHLD);
+  const { cgroup } = options;
+  memory.putI64(address, (options.flags | SIGCHLD) + (cgroup === undefined ? 0 : CLONE_INTO_CGROUP));
   const stack = options.stack ?? STACK;
   memory.putI64(address + 8, memory.reserve(stack) + stack);
-  memory.putI64(address + 16, -1);
+  memory.putI64(address + 16, cgroup ?? -1);
   memory.putI64(address + 24, options.report);
   memory.putI64(address + 32, options.base ?? 0);
   memory.putI64(address + 40, ops.length);

@@ -29,6 +29,7 @@ export type Slot =
   | `tree${number}`
   | "watcher"
   | "command"
+  | "child"
   | "ending";
 
 export type Arg =
@@ -45,7 +46,7 @@ export type Arg =
   | { readonly memory: Uint8Array; readonly means: string };
 
 /** What the launcher does besides system calls: csrc/launcher.c says what each means. */
-export type Action = "start" | "supervise" | "exit" | "decimal" | "foreground";
+export type Action = "start" | "supervise" | "exit" | "decimal" | "foreground" | "keep";
 
 export interface Op {
   readonly call: Call | Action;

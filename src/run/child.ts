@@ -11,12 +11,13 @@ import { NsError } from "../spec/error.ts";
 import { AT_EMPTY_PATH, F } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { access, close, list, readAll } from "../sys/file.ts";
-import { startTask } from "../sys/kernel.ts";
+import { arena, startTask } from "../sys/kernel.ts";
+import type { Memory } from "../sys/memory.ts";
 import { makePipe, type Started } from "./task.ts";
-import { draftProgram, writeProgram } from "./program.ts";
+import { draftProgram, type Programs, writeProgram } from "./program.ts";
 
 /** Failures before the program runs are reported with this added, so that they can be told from the plan's. */
-const ENTERING = 1000;
+export const ENTERING = 1000;
 
 export interface Child extends Started {
   /** the op that was reported as failing */
@@ -48,27 +49,69 @@ export interface Pipes {
   readonly kept?: readonly number[];
 }
 
+/** Descriptors: by which number it is used, and which it is. */
+export type Kept = readonly (readonly [as: number, fd: number])[];
+
+export interface Prepared {
+  /** what it runs in ns's memory */
+  readonly ops: readonly Op[];
+  /** descriptor of the program that it becomes then, or -errno */
+  readonly program: number;
+  readonly failed: Child["failed"];
+}
+
+/**
+ * Makes the child's program and what leads to it.
+ * @param report descriptor for its failures
+ * @param kept all the descriptors that the program uses
+ * @param from where the program is drafted
+ * @param known programs that may be used again
+ */
+export function prepareChild(
+  { enter, close: closing, main }: Plans,
+  report: number,
+  kept: Kept,
+  from: Memory = arena(),
+  known?: Programs,
+): Prepared {
+  const program = from.scratch(() => {
+    const draft = draftProgram(sizeOf(main, 0), from);
+    const { address } = encodeTask(main, { flags: 0, report, stack: 0 }, draft.memory);
+    return writeProgram(draft, address, known);
+  });
+  if (program < 0 && opBelowReaper(main, BELOW_REAPER) !== undefined)
+    throw new NsError(`--reaper: cannot make a program in memory: ${errnoText(-program)}`, {
+      note: "process 1 would be ns's own file; allow programs in memory: sysctl -w vm.memfd_noexec=0",
+    });
+  const ops = [
+    ...enter,
+    ...(program < 0 ? [] : closing),
+    ...keep(kept),
+    ...(program < 0 ? main : become(program)),
+  ];
+  return {
+    ...{ ops, program },
+    failed: (index) => (ops[index - ENTERING] ?? main[index] ?? opBelowReaper(main, index))!,
+  };
+}
+
 /**
  * @param sync `waitUntilEntered()` will be called
  * @returns what was started, or -errno of clone(2)
  */
 export function startChild(
-  { enter, close: closing, main }: Plans,
+  plans: Plans,
   flags: number,
   { gate, report, told, kept = [] }: Pipes,
   sync: boolean,
 ): Child | number {
-  const draft = draftProgram(sizeOf(main));
-  const planned = encodeTask(main, { flags: 0, report: report[1], stack: 0 }, draft.memory);
-  const program = writeProgram(draft, planned.address);
-  if (program < 0 && opBelowReaper(main, BELOW_REAPER) !== undefined)
-    throw new NsError(`--reaper: cannot make a program in memory: ${errnoText(-program)}`, {
-      note: "process 1 would be ns's own file; allow programs in memory: sysctl -w vm.memfd_noexec=0",
-    });
   const open = [gate, report[1], ...(told === undefined ? [] : [told[1]]), ...kept];
-  const leave = program < 0 ? main : [...closing, ...becomeProgram(program, open)];
-  const first = [...enter, ...leave];
-  const task = encodeTask(first, { flags, report: report[1], base: ENTERING });
+  const { ops, program, failed } = prepareChild(
+    plans,
+    report[1],
+    open.map((fd) => [fd, fd]),
+  );
+  const task = encodeTask(ops, { flags, report: report[1], base: ENTERING });
   const entered = told ?? (program < 0 || !sync ? null : makePipe("from the child"));
   const pid = startTask(task.address);
   close(report[1]);
@@ -79,8 +122,7 @@ export function startChild(
     return pid;
   }
   return {
-    ...{ pid, task, report: report[0] },
-    failed: (index) => (first[index - ENTERING] ?? main[index] ?? opBelowReaper(main, index))!,
+    ...{ pid, task, failed, report: report[0] },
     // end of file: the exec, or the child itself, has closed its copy of the pipe's other end
     waitUntilEntered() {
       if (entered === null) return true;
@@ -102,11 +144,21 @@ export function inheritedDescriptors(facts: Facts): number[] {
     .filter((fd) => fd > 2 && access(`/proc/self/fd/${fd}`, 0) === 0);
 }
 
-/** Becomes the program; the descriptors in use stay open, the plan closes them before init. */
-function becomeProgram(program: number, kept: readonly number[]): Op[] {
-  const step = "leave ns's memory";
-  return [
-    ...kept.map((fd): Op => ({ call: "fcntl", args: [fd, F.F_SETFD, 0], step })),
-    { call: "execveat", args: [program, "", { strings: ["ns"] }, { strings: [] }, AT_EMPTY_PATH], step },
-  ];
-}
+const LEAVE = "leave ns's memory";
+
+/** The descriptors in use, at the numbers that they are used by, stay open; the plan closes them before init. */
+const keep = (kept: Kept): Op[] =>
+  kept.map(
+    ([as, fd]): Op =>
+      as === fd
+        ? { call: "fcntl", args: [fd, F.F_SETFD, 0], step: LEAVE }
+        : { call: "dup3", args: [fd, as, 0], step: LEAVE },
+  );
+
+const become = (program: number): Op[] => [
+  {
+    call: "execveat",
+    args: [program, "", { strings: ["ns"] }, { strings: [] }, AT_EMPTY_PATH],
+    step: LEAVE,
+  },
+];

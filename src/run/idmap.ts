@@ -21,11 +21,13 @@ export interface IdRun {
   readonly facts: Facts;
   readonly identity: Identity | null;
   readonly inherited: readonly number[];
-  readonly listener: Listener;
+  /** null: a program that goes on, whose maps need no mapper here (giveMapsBeside) */
+  readonly listener: Listener | null;
 }
 
 /** Runs newuidmap(1) or newgidmap(1), which are setuid root. @throws NsError with what it says when it fails */
 function runMapper({ facts, inherited, listener }: IdRun, program: string, args: readonly string[]): void {
+  if (listener === null) throw new NsError("shifting a root's ids needs the right to map any id");
   const output = makePipe(`from ${program}`);
   const caught = [...listener.signals, SIGNALS.SIGCHLD];
   const ops = mapperPlan(facts, program, args, output[1], inherited, caught);
@@ -42,14 +44,18 @@ function runMapper({ facts, inherited, listener }: IdRun, program: string, args:
         errno: failure.errno,
       });
     if (status === 0) return;
-    const why =
-      typeof said === "string" && said !== "" ? said.trim().split("\n")[0] : `exit status ${status}`;
-    throw new NsError(`cannot map ids: ${why}`, {
-      note: `${program} has to be setuid root, on a file system without nosuid, and not be run with no_new_privs`,
-    });
+    throw mapperError(program, typeof said === "string" ? said : "", status);
   } finally {
     close(output[0]);
   }
+}
+
+/** @param said by the program */
+export function mapperError(program: string, said: string, status: number): NsError {
+  const why = said === "" ? `exit status ${status}` : said.trim().split("\n")[0];
+  return new NsError(`cannot map ids: ${why}`, {
+    note: `${program} has to be setuid root, on a file system without nosuid, and not be run with no_new_privs`,
+  });
 }
 
 const describe = (step: MapStep): string =>

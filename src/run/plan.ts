@@ -89,7 +89,7 @@ const showMap = (step: MapStep): string =>
     ? write(step.path, step.content)
     : `execve(${[step.program, ...step.args].map(quote).join(", ")})`;
 
-/** What `start()` would do for this spec on a host with these facts. Starts nothing and changes nothing. */
+/** What a run would do for this spec on a host with these facts. Starts nothing and changes nothing. */
 export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const lines: PlanLine[] = [];
   const add = (who: PlanLine["who"], calls: readonly string[]): void => {

@@ -9,7 +9,7 @@ import { errnoText } from "../sys/errno.ts";
 import { call } from "../sys/kernel.ts";
 import { scriptError } from "./failure.ts";
 import type { Listener } from "./listen.ts";
-import { awaitReport, startReported } from "./task.ts";
+import { awaitReport, type Ending, startReported } from "./task.ts";
 
 export interface PreRun {
   readonly spec: Spec;
@@ -52,7 +52,12 @@ export function runPre(run: PreRun): void {
   call("kill", -started.pid, SIGNALS.SIGKILL);
   if (failure !== null) throw scriptError("pre script", pre, ops[failure.op]!, failure.errno);
   if (listener.stopped() !== null) return;
+  throw preEnded(pre, ending);
+}
+
+/** The script did not exit with status 0. */
+export function preEnded(pre: Bytes, ending: Ending): NsError {
   const how =
     "exited" in ending ? `exited with status ${ending.exited}` : `was killed by ${signalName(ending.signal)}`;
-  throw new NsError(`the pre script ${show(pre)} ${how}: the container was not started`);
+  return new NsError(`the pre script ${show(pre)} ${how}: the container was not started`);
 }

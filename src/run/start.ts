@@ -1,4 +1,4 @@
-/** One container from its start to its end. `start()` reads as the sequence of events. */
+/** One container from its start to its end. `run()` reads as the sequence of events. */
 import { type Cgroup, createCgroup, endOf } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
@@ -38,11 +38,11 @@ const stopIfAsked = (listener: Listener): void => {
   throw new NsError(`stopped by ${signal} before init was started`, { status: 128 + SIGNALS[signal] });
 };
 
-export interface StartOptions {
+export interface RunOptions {
   /** told one line a step */
   readonly progress?: Progress | null;
   /**
-   * Let this process become a small waiting program once init runs, showing these words as its command line; `start()`
+   * Let this process become a small waiting program once init runs, showing these words as its command line; `run()`
    * does not return then. For a program that does nothing else; without it this process waits itself.
    */
   readonly become?: readonly Bytes[];
@@ -56,17 +56,13 @@ const BRIEFLY = 30;
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
-export function start(spec: Spec, options: StartOptions = {}): Outcome {
+export function run(spec: Spec, options: RunOptions = {}): Outcome {
   const post = draftPost(spec);
   if (post === null) return runContainer(spec, options, null);
   return withPost(post, options.progress ?? null, () => runContainer(spec, options, post));
 }
 
-function runContainer(
-  spec: Spec,
-  { progress = null, become }: StartOptions,
-  post: PostDraft | null,
-): Outcome {
+function runContainer(spec: Spec, { progress = null, become }: RunOptions, post: PostDraft | null): Outcome {
   const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);

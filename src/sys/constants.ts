@@ -12,6 +12,7 @@ export const AT_REMOVEDIR = 0x200;
 export const CLONE = {
   CLONE_NEWTIME: 0x80,
   CLONE_VM: 0x100,
+  CLONE_FILES: 0x400,
   CLONE_PIDFD: 0x1000,
   CLONE_NEWNS: 0x20000,
   CLONE_NEWCGROUP: 0x2000000,
@@ -67,7 +68,7 @@ export const O = {
   O_PATH: 0x200000,
 } as const;
 
-export const F = { F_SETFD: 2, F_DUPFD_CLOEXEC: 1030 } as const;
+export const F = { F_SETFD: 2, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
 export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -109,7 +110,14 @@ export const IOPRIO_WHO_PROCESS = 1;
 export const IOPRIO_CLASS_SHIFT = 13;
 export const IOPRIO_CLASS = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 } as const;
 export const AF_INET = 2;
-export const SOCK = { SOCK_DGRAM: 2, SOCK_RAW: 3, SOCK_CLOEXEC: 0x80000 } as const;
+export const AF_UNIX = 1;
+export const SOCK = {
+  SOCK_STREAM: 1,
+  SOCK_DGRAM: 2,
+  SOCK_RAW: 3,
+  SOCK_NONBLOCK: 0x800,
+  SOCK_CLOEXEC: 0x80000,
+} as const;
 export const SIOCSIFFLAGS = 0x8914;
 export const SIOCSIFADDR = 0x8916;
 export const SIOCSIFNETMASK = 0x891c;

@@ -33,6 +33,8 @@ export interface Memory {
   takeBytes(address: number, size: number): Bytes;
   /** runs `use` and takes back what was reserved in it */
   scratch<T>(use: () => T): T;
+  /** takes back all that was reserved */
+  rewind(): void;
   /** how many bytes are in use, from the beginning */
   used(): number;
 }
@@ -115,6 +117,9 @@ export function createMemory(
       } finally {
         top = before;
       }
+    },
+    rewind() {
+      top = at;
     },
     used: () => top - at,
   };

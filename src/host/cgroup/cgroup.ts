@@ -7,6 +7,7 @@ import type { Limits } from "../../spec/limits.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
 import { limitReached, oomFile, oomKills } from "./controllers/memory.ts";
+import type { Setting } from "./controllers/controller.ts";
 import { type Hierarchy, hierarchiesOf, refusal } from "./hierarchies.ts";
 import type { Location } from "./locate.ts";
 import { missingIn } from "./control.ts";
@@ -63,7 +64,10 @@ function refused(limits: Limits, { location, controllers }: Hierarchy, why: Refu
   });
 }
 
-function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self): Branch {
+/** Which settings are to be written at once: the others are left to who asked for this. */
+export type WriteNow = (branch: Branch, settings: readonly Setting[]) => readonly Setting[];
+
+function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self, now: WriteNow): Branch {
   const { location, controllers, settings } = hierarchy;
   const prefix = limits.cgroup === null ? "" : "ns-";
   let branch: Branch | null = null;
@@ -82,7 +86,7 @@ function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self): Branch 
       throw refused(limits, hierarchy, { directory: parent.directory, errno: -made, missing: [] }, self.uid);
   }
   try {
-    writeSettings(branch.directory, settings);
+    writeSettings(branch.directory, now(branch, settings));
     return branch;
   } catch (error) {
     removeCgroup([branch], self);
@@ -95,10 +99,10 @@ function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self): Branch 
  * @throws NsError when a controller is missing, there is no place for this user, or the kernel refuses a limit; nothing is
  * left then
  */
-export function createCgroup(limits: Limits, self: Self): Cgroup {
+export function createCgroup(limits: Limits, self: Self, now: WriteNow = (_, settings) => settings): Cgroup {
   const branches: Branch[] = [];
   try {
-    for (const hierarchy of hierarchiesOf(limits)) branches.push(createBranch(limits, hierarchy, self));
+    for (const hierarchy of hierarchiesOf(limits)) branches.push(createBranch(limits, hierarchy, self, now));
   } catch (error) {
     removeCgroup(branches, self);
     throw error;
@@ -136,6 +140,18 @@ export const endOf = (cgroup: Cgroup) =>
 
 /** Does the end of the run have to bring ns itself back to where it was? */
 export const hasLeft = (cgroup: Cgroup): boolean => cgroup.some(({ parent }) => parent.left !== null);
+
+/** Takes the run's directories away once; false: one is in use, perhaps until the kernel has let go of its last process. */
+export const tryRemove = (cgroup: Cgroup): boolean =>
+  cgroup.every(({ directory }) => removeTree(directory) !== -errnoNumber("EBUSY"));
+
+/** What is to be done when the directories are gone, or not to be had away. */
+export function letGo(cgroup: Cgroup, self: Self): void {
+  for (const { lock: held, parent } of cgroup) {
+    file.close(held);
+    removeParent(parent, self.pid);
+  }
+}
 
 /** Removes the run's cgroup; the directories in which something still is (the next start tries again). */
 export function removeCgroup(cgroup: Cgroup, self: Self): string[] {

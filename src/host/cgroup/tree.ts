@@ -42,6 +42,8 @@ export function makeRun(
 
 /** Removes a cgroup and all below it; 0 or the last -errno. */
 export function removeTree(directory: string): number {
+  const result = file.removeDirectory(directory);
+  if (result === 0 || result === -errnoNumber("ENOENT")) return 0;
   const entries = file.list(directory);
   if (typeof entries !== "number")
     for (const { name, isDirectory } of entries) if (isDirectory) removeTree(`${directory}/${name}`);
