@@ -7,6 +7,7 @@ import "./builtins.ts"; // first: the others use them
 import { END_NAME, endAfterWaiting, type Outcome, run as runSpec } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import { parseArgv, specOf } from "./argv.ts";
+import { batch } from "./commands/batch.ts"; // not by import(): that would break the piece in three
 import { dryRun } from "./commands/dry-run.ts";
 import { GROUPS, USAGE } from "./flags/table.ts";
 import { print } from "./print.ts";
@@ -22,6 +23,8 @@ async function run(): Promise<number> {
   if (process.argv0 === END_NAME)
     return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
   const words = commandLine();
+  // a PRE is an absolute path or -
+  if (words[0] === "batch") return batch(words.slice(1));
   const line = parseArgv(words);
   if (line.draft.help) {
     print(await (await import("./help.ts")).help(GROUPS, USAGE));

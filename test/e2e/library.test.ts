@@ -125,16 +125,18 @@ describe("standard streams", () => {
 
 describe("errors", () => {
   test.each([
-    [{ root: "", init: "/x" }, 2, /^root is missing/],
+    [{ root: "", init: "/x" }, 2, /^root: not a text/],
     [{ root, init: "bin/sh" }, 2, /^init: 'bin\/sh' is not an absolute path/],
-    [{ root, init: "/bin/s\0h" }, 2, /^init: a name cannot hold a zero byte/],
+    [{ root, init: "/bin/s\0h" }, 2, /^init: a text cannot hold a zero byte/],
     [{ root, init: "/bin/sh", args: ["a\0b"] }, 2, /^args/],
     [{ root, init: "/bin/sh", memory: 5 }, 2, /^memory: unknown key/],
     [{ root, init: "/bin/sh", limits: { memroy: 5 } }, 2, /^limits.memroy: unknown key/],
     [{ root, init: "/bin/sh", limits: { memory: "64X" } }, 2, /^limits.memory: '64X' is not a size/],
     [{ root, init: "/bin/sh", limits: { memory: 1.5 } }, 2, /not a whole number/],
     [{ root, init: "/bin/sh", user: { uid: -1, gid: 0 } }, 2, /^UID '-1'/],
-    [{ root, init: "/bin/sh", user: { uid: 1 } }, 2, /^GID/],
+    [{ root, init: "/bin/sh", user: { uid: 1 } }, 2, /^user: neither/],
+    [{ root, init: "/bin/sh", namespaces: { share: ["uts"], hostname: "x" } }, 2, /exclude each other/],
+    [{ init: "/bin/sh" }, 2, /^root is missing/],
     [{ root, init: "/bin/sh", pre: "x" }, 2, /^pre: 'x' is not an absolute path/],
     [{ root: "/nowhere", init: "/bin/sh" }, 125, /^cannot use the root \/nowhere: no such file/],
     [{ root, init: "/bin/nope" }, 127, /is not there$/],
