@@ -3,7 +3,7 @@ import { start } from "ns";
 
 const [root = "/tmp/root"] = process.argv.slice(2);
 await using container = await start(
-  { root, init: "/bin/sort", network: { mode: "new" } },
+  { root, init: "/bin/rev", network: { mode: "new" } },
   { stdin: "pipe", stdout: "pipe" },
 );
 const sending = Bun.stdin.stream().pipeTo(container.stdin!);

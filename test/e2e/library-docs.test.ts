@@ -23,7 +23,7 @@ const runProgram = async (name: string, text: string, stdin = "") => {
 
 const OUTPUT: Record<string, string> = {
   "hello.ts": "hello from 1\n\nstatus 0\n",
-  "filter.ts": "a\nb\nc\n",
+  "filter.ts": "cba\nfed\n",
   "many.ts": "50 of 100 had another status than 0\n",
 };
 
