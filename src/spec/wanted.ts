@@ -7,6 +7,10 @@ import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { usageError } from "./error.ts";
 import { completeMaps, type IdRange, parseAs, parseId, parseIdRange, showRange } from "./ids.ts";
 import { checkNamespaces, parseHostname, parseJoinNet, parseOffset, parseShare } from "./namespaces.ts";
+import { parseCgroup, parseMemorySwap, parseNumber, parseSet } from "./limits.ts";
+import { parseDescriptor } from "./process.ts";
+import { parseVariable } from "./env.ts";
+import { parseRlimit } from "./rlimit.ts";
 import { parseSize } from "./size.ts";
 import { defaultSpec, type Spec } from "./spec.ts";
 
@@ -22,9 +26,14 @@ export type Wanted = Some<Omit<Spec, "root" | "init" | "limits" | "ids">> & {
     /** USER[:GROUP[,GROUP...]], numbers or names in the root's files */
     readonly as?: string | null;
   };
-  readonly limits?: Some<Omit<Spec["limits"], "memory">> & {
+  readonly limits?: Some<Omit<Spec["limits"], "memory" | "memorySwap" | "memoryHigh" | "rlimits">> & {
     /** a number of bytes, or text like "64M" */
     readonly memory?: bigint | number | string | null;
+    /** the same, or "unlimited" */
+    readonly memorySwap?: bigint | number | string | null;
+    readonly memoryHigh?: bigint | number | string | null;
+    /** "nofile=1024:4096" */
+    readonly rlimits?: readonly string[] | null;
   };
 };
 
@@ -63,6 +72,19 @@ function sizeOf(value: unknown, key: string): bigint {
   return parseSize(`${value}`, key);
 }
 
+const countOf =
+  (least: number, most: number) =>
+  (value: unknown, key: string): number => {
+    if (typeof value !== "number") throw usageError(`${key}: not a number`);
+    return parseNumber(`${value}`, key, least, most);
+  };
+
+function changesOf(value: unknown, key: string): Spec["rootfs"]["changes"] {
+  if (!isGroup(value) || value.to !== "memory")
+    throw usageError(`${key}: not an object like { to: "memory", size: "1G" }`);
+  return { to: "memory", size: value.size == null ? null : sizeOf(value.size, `${key}.size`) };
+}
+
 function rangesOf(value: unknown, key: string): IdRange[] {
   const ranges: IdRange[] = [];
   listOf(value, key, (range) => ranges.push(parseIdRange(showRange(range as IdRange), key, ranges)));
@@ -98,6 +120,15 @@ const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> =
   user: userOf,
   "ids.as": (value, key) => parseAs(textOf(value, key), key),
   "limits.memory": sizeOf,
+  "limits.memorySwap": (value, key) => parseMemorySwap(`${value}`, key),
+  "limits.memoryHigh": sizeOf,
+  "limits.cpuQuota": countOf(1000, 1e9),
+  "limits.cpuWeight": countOf(1, 10_000),
+  "limits.cpusetCpus": (value, key) => parseSet(textOf(value, key), key),
+  "limits.cpusetMems": (value, key) => parseSet(textOf(value, key), key),
+  "limits.pids": countOf(1, 4_194_304),
+  "limits.cgroup": (value, key) => parseCgroup(textOf(value, key), key),
+  "limits.rlimits": (value, key) => listOf(value, key, (one, name) => parseRlimit(textOf(one, name), name)),
   "namespaces.hostname": (value, key) => parseHostname(textOf(value, key), key),
   "namespaces.domainname": (value, key) => parseHostname(textOf(value, key), key, "domain"),
   "namespaces.joinNet": (value, key) => parseJoinNet(textOf(value, key), key),
@@ -108,6 +139,13 @@ const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> =
     return value;
   },
   "process.workdir": absoluteOf,
+  "process.arg0": textOf,
+  "process.umask": countOf(0, 0o777),
+  "process.passFds": (value, key) => listOf(value, key, (fd, name) => parseDescriptor(`${fd}`, name)),
+  "process.env.set": (value, key) =>
+    listOf(value, key, (one, name) => parseVariable(textOf(one, name), name)),
+  "rootfs.lower": (value, key) => listOf(value, key, pathOf),
+  "rootfs.changes": changesOf,
 };
 
 /** What is given over what is the default. */
