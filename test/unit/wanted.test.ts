@@ -63,15 +63,15 @@ describe("what is wrong is named by its key", () => {
     [{ user: 1000 }, /^user: not an object/],
     [{ user: { uid: "1x", gid: 0 } }, /^UID '1x'/],
     [{ user: { uids: [{ inside: 0, outside: 1 }], gids: [] } }, /^user\.uids: .*COUNT/],
-    [{ namespaces: { hostname: "a b" } }, /^namespaces\.hostname: 'a b' is not a host name/],
+    [{ namespaces: { hostname: "a b" } }, /^namespaces\.hostname: .* is not a host name/],
     [{ namespaces: { hostname: "a", share: ["uts"] } }, /exclude each other/],
     [{ process: { workdir: "srv" } }, /^process\.workdir: 'srv' is not an absolute path/],
     [{ process: { post: "/x" } }, /^process\.post: the library cannot take this yet/],
     [{ mounts: [{ type: "tmpfs" }] }, /^mounts: the library cannot take this yet/],
     [{ ids: { idmapRoot: true } }, /^ids\.idmapRoot needs user/],
     [{ args: ["a\0"] }, /^args\[0\]: a text cannot hold a zero byte/],
-    [{ root: `/${"x".repeat(5000)}` }, /^root: .*too long/],
-  ])("%o", (more, message) => {
+    [{ root: "/".repeat(5000) }, /^root: .*too long/],
+  ])("%# %p", (more, message) => {
     expect(() => of(more)).toThrow(message);
     expect(() => of(more)).toThrow(NsError);
   });
