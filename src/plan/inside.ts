@@ -28,7 +28,9 @@ function openHow(flags: number): { readonly memory: Uint8Array; readonly means: 
 export function openInside(facts: Facts, path: Bytes, more: number, save: Slot, step: string): Op[] {
   const flags = O.O_PATH | O.O_CLOEXEC;
   if (facts.kernel.openat2)
-    return [{ call: "openat2", args: [AT_FDCWD, path, openHow(flags | more), 24], step, save, tryAgain: true }];
+    return [
+      { call: "openat2", args: [AT_FDCWD, path, openHow(flags | more), 24], step, save, tryAgain: true },
+    ];
   const names = components(path);
   const last = names.pop() ?? ".";
   const open = (from: Op["args"][0], name: Bytes, wanted: number): Op => ({
