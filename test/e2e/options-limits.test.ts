@@ -352,14 +352,14 @@ describe("--cgroup", () => {
   });
   limitTest("absolute; what is there stays, and what others have in it", ["pids"], async () => {
     const there = join(first!.mount, "ns-test-b");
-    const others = join(there, "1-other");
+    const others = join(there, "job1-other");
     mkdirSync(others, { recursive: true });
     try {
       const box = await hold(["--cgroup", "/ns-test-b", "--pids", "9"]);
       expect(dirname(directoryOf(box.pid, "pids"))).toBe(there);
       await release(box);
       expect(readdirSync(there, { withFileTypes: true }).filter((one) => one.isDirectory())).toMatchObject([
-        { name: "1-other" },
+        { name: "job1-other" },
       ]);
       const failing = await run(["--cgroup=/ns-test-b", "--pids=9", "-", root, "/etc/none"]);
       expect(failing.status).toBe(127);
