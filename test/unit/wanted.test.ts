@@ -71,7 +71,7 @@ describe("what is wrong is named by its key", () => {
     [{ ids: { idmapRoot: true } }, /^ids\.idmapRoot needs user/],
     [{ args: ["a\0"] }, /^args\[0\]: a text cannot hold a zero byte/],
     [{ root: "/".repeat(5000) }, /^root: .*too long/],
-  ])("%# %p", (more, message) => {
+  ])("%#", (more, message) => {
     expect(() => of(more)).toThrow(message);
     expect(() => of(more)).toThrow(NsError);
   });
