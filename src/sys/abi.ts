@@ -15,6 +15,8 @@ export interface Abi {
   readonly openFlags: Readonly<Record<keyof typeof x64.openFlags, number>>;
   /** how far behind its code the launcher finds memory that can be written (MEMORY in csrc/launcher.c): in other pages */
   readonly WRITABLE_AT: number;
+  /** what the code takes at most, with its ELF headers (elf.ts): whole pages of 4 KiB */
+  readonly HEAD_SIZE: number;
   /** e_machine (elf(5)) */
   readonly MACHINE: number;
   /**
@@ -29,6 +31,7 @@ export interface Abi {
 export const calls: Abi["calls"] = process.arch === "arm64" ? arm64.calls : x64.calls;
 export const openFlags: Abi["openFlags"] = process.arch === "arm64" ? arm64.openFlags : x64.openFlags;
 export const WRITABLE_AT = process.arch === "arm64" ? arm64.WRITABLE_AT : x64.WRITABLE_AT;
+export const HEAD_SIZE = process.arch === "arm64" ? arm64.HEAD_SIZE : x64.HEAD_SIZE;
 
 /** The number of a system call on the architecture that ns runs on. */
 export const callNumber = (call: Call): number => calls[call];

@@ -3,7 +3,7 @@
  * runs a task. It is the same for all of them, so it is made when the launcher is compiled; a file is this head and then
  * the data, whose first word is the address of the task. Code cannot be written, data cannot be executed.
  */
-import type { Abi } from "./abi.ts";
+import { type Abi, HEAD_SIZE } from "./abi.ts";
 
 const PAGE = 4096;
 const HEADER = 64;
@@ -12,11 +12,12 @@ const SEGMENTS = 3;
 /** Where the launcher's code begins in the head. */
 export const CODE_AT = HEADER + SEGMENTS * PROGRAM_HEADER;
 /** The head's size. */
-export const HEAD_SIZE = 2 * PAGE;
+export { HEAD_SIZE };
 /** Where the head is mapped: the lowest address that the kernel allows (vm.mmap_min_addr). */
 const HEAD_BASE = 0x10000;
 /** Where the data is mapped: in no page of the code's, also where pages have 64 KiB, and as far into one as in the file. */
-export const DATA_BASE = 0x20000 + HEAD_SIZE;
+export const dataBase = (headSize: number): number => 0x20000 + headSize;
+export const DATA_BASE = dataBase(HEAD_SIZE);
 /** As much data as there may be: the kernel limits a program's arguments to 6 MiB (execve(2)). The file may be shorter. */
 const DATA_LIMIT = 16 * 1024 * 1024;
 
@@ -36,10 +37,11 @@ const READ_WRITE = 6;
  */
 export function programHead(code: Uint8Array, entry: number, abi: Abi): Uint8Array {
   const stubAt = (CODE_AT + code.length + 3) & ~3;
-  const stub = abi.entryStub(DATA_BASE, CODE_AT + entry - stubAt);
+  const stub = abi.entryStub(dataBase(abi.HEAD_SIZE), CODE_AT + entry - stubAt);
   const codeEnd = stubAt + stub.length;
-  if (codeEnd > HEAD_SIZE) throw new RangeError(`csrc/launcher.c: ${code.length} bytes of code are too many`);
-  const head = new Uint8Array(HEAD_SIZE);
+  if (codeEnd > abi.HEAD_SIZE)
+    throw new RangeError(`csrc/launcher.c: ${code.length} bytes of code are too many`);
+  const head = new Uint8Array(abi.HEAD_SIZE);
   const words = new Uint32Array(head.buffer);
   const put = (at: number, ...values: number[]): void => words.set(values, at / 4);
   const segment = (
@@ -81,7 +83,7 @@ export function programHead(code: Uint8Array, entry: number, abi: Abi): Uint8Arr
   );
   put(52, HEADER | (PROGRAM_HEADER << 16), SEGMENTS);
   segment(0, PT_LOAD, READ_EXECUTE, 0, HEAD_BASE, codeEnd);
-  segment(1, PT_LOAD, READ_WRITE, HEAD_SIZE, DATA_BASE, DATA_LIMIT);
+  segment(1, PT_LOAD, READ_WRITE, abi.HEAD_SIZE, dataBase(abi.HEAD_SIZE), DATA_LIMIT);
   segment(2, PT_GNU_STACK, READ_WRITE, 0, 0, 0);
   head.set(code, CODE_AT);
   head.set(stub, stubAt);

@@ -32,7 +32,7 @@ for (const name of examples)
     const ran = await runProgram(
       name,
       readFileSync(join(project, "examples/library", name), "utf8"),
-      "c\na\nb\n",
+      "abc\ndef\n",
     );
     expect(ran).toMatchObject({ status: 0, stderr: "", stdout: OUTPUT[name]! });
   });

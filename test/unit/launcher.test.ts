@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { compileLauncher } from "../../src/sys/compile.ts";
 import * as arm64 from "../../src/sys/abi/arm64.ts";
 import * as x64 from "../../src/sys/abi/x64.ts";
-import { CODE_AT, DATA_BASE, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
+import { CODE_AT, DATA_BASE, dataBase, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
 import { project } from "../project.ts";
 
 const { head, entry } = compileLauncher();
@@ -34,7 +34,7 @@ test("the entry calls the launcher with the task whose address the data begins w
   const call = stub + 15;
   expect(head[call]).toBe(0xe8);
   expect(call + 5 + view.getInt32(call + 1, true)).toBe(entry);
-  expect(view.getUint32(stub + 11, true)).toBe(DATA_BASE);
+  expect(view.getUint32(stub + 11, true)).toBe(dataBase(arm64.HEAD_SIZE));
 });
 
 test("code that has grown too large is refused", () => {
@@ -57,7 +57,7 @@ test("arm64's entry calls the launcher with the task whose address the data begi
   const stub = (CODE_AT + code.length) / 4;
   const call = stub + 4;
   const immediate = (at: number): number => (words[at]! >> 5) & 0xffff;
-  expect(immediate(stub + 1) + immediate(stub + 2) * 65536).toBe(DATA_BASE);
+  expect(immediate(stub + 1) + immediate(stub + 2) * 65536).toBe(dataBase(arm64.HEAD_SIZE));
   expect(words[call]! >>> 26).toBe(0x94000000 >>> 26);
   expect((call + ((words[call]! << 6) >> 6)) * 4).toBe(CODE_AT + 8);
 });

@@ -84,6 +84,8 @@ export const openFlags = { O_DIRECTORY: 0x10000, O_NOFOLLOW: 0x20000 } as const;
 /** Where memory can be written (Abi): behind the two pages of the head (elf.ts). */
 export const WRITABLE_AT = 8192;
 
+export const HEAD_SIZE = 8192;
+
 /** e_machine (elf(5)). */
 export const MACHINE = 62;
 
