@@ -111,8 +111,8 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
   ],
   [
     /^make \/etc\/resolv\.conf/,
-    ["EROFS", "EACCES", "ENOENT", "ENOTDIR", "EPERM"],
-    "the root has no /etc/resolv.conf, and it cannot be made: make an empty file there",
+    ["ENOENT", "ENOTDIR"],
+    "the root has no directory /etc",
   ],
   [
     /^mount on \/etc\/resolv\.conf/,
