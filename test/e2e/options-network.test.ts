@@ -86,7 +86,11 @@ rootDescribe.each(callers)(named("pasta, %s"), (_, unprivileged) => {
 
   test("connections to the outside, none to the host's loopback", async () => {
     const text = `${fetch}; ip -4 -o addr | grep -c 10.9.9.2; busybox nc -w 5 127.0.0.1 9001 2>/dev/null || echo none`;
-    const ran = await runCommand(sh(unprivileged, text, ps()));
+    // what listens there would answer: that is the host's loopback, not the container's
+    const listener = `busybox nc -l -p 9001 -e /bin/echo the-hosts & until grep -q :2329 /proc/net/tcp /proc/net/tcp6; do :; done
+      "$@"; status=$?; kill $!; exit $status`;
+    const words = line(unprivileged, ["/bin/sh", "-c", text], { options: ps() });
+    const ran = await runCommand(inWorld(["sh", "-c", listener, "sh", ...words], unprivileged));
     expect(ran).toMatchObject({ status: 0, stdout: "from-outside\n1\nnone\n", stderr: "" });
     await noPasta();
   });
