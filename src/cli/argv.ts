@@ -5,7 +5,7 @@
 import { usageError } from "../spec/error.ts";
 import { completeMaps, parseId } from "../spec/ids.ts";
 import { checkNamespaces } from "../spec/namespaces.ts";
-import { parseRoot } from "../spec/rootfs.ts";
+import { checkRootfs, parseRoot } from "../spec/rootfs.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
@@ -148,6 +148,7 @@ export const finishSpec = (
   checkNamespaces(draft.spec.namespaces, draft.spec.network.mode !== "host");
   const { root, lower } = parseRoot(rest.root);
   if (lower.length > 0) draft.spec.rootfs.lower = lower;
+  checkRootfs(draft.spec.rootfs);
   return { ...draft.spec, ...rest, root };
 };
 

@@ -170,7 +170,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...openHostResolvConf(spec),
     ...openSources(spec, facts, sources),
     ...bindRoot(spec, facts, place.rootPath, sources, place.rootTree),
-    ...pivotRoot(facts),
+    ...pivotRoot(spec, facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
     // not before: from / a `..` leads into the old root as long as that is stacked on the new one

@@ -14,10 +14,14 @@ export const isWholeRoot = ({ mounts, rootfs }: Spec): boolean =>
 /** @throws NsError for the first thing that cannot work */
 export function checkMounts(spec: Spec, facts: Facts): void {
   const { mounts, rootfs } = spec;
-  const { kernel } = facts;
-  if (mounts.length === 0 && !rootfs.readOnly && !isOverlay(rootfs)) return;
+  const { kernel, capabilities } = facts;
+  if (mounts.length === 0 && !rootfs.readOnly && !isOverlay(rootfs) && rootfs.image === null) return;
   if (!kernel.mountDescriptors)
     throw new NsError("options about the root and about mounts need Linux 5.2 or newer");
+  if (rootfs.image !== null && !capabilities.sysAdmin)
+    throw new NsError("only root may mount an image (--image)", {
+      note: "as an ordinary user unpack it into a directory",
+    });
   if (mounts.length > MOST) throw new NsError(`${mounts.length} mounts are too many: ${MOST} are possible`);
   for (const mount of mounts) {
     // from the host's own namespace a mount sets the hierarchy's options anew, for all of the host (cgroups(7))

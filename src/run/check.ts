@@ -3,6 +3,7 @@
  */
 import { hasNamespace } from "../host/facts.ts";
 import { openNetwork } from "../host/netns.ts";
+import { openImage } from "../host/image.ts";
 import { inspectProgram, type Problem } from "../host/program.ts";
 import { EXIT, NsError, usageError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
@@ -134,7 +135,7 @@ export function initError(spec: Spec, problem: Problem): NsError {
 
 /**
  * Checks the run against this host.
- * @returns a descriptor of NEWROOT, the very directory that was checked
+ * @returns a descriptor of NEWROOT, the very directory that was checked; in an image it is a tree that is nowhere yet
  * @throws NsError for the first thing that cannot work
  */
 export function check(spec: Spec, facts: Facts): number {
@@ -146,7 +147,8 @@ export function check(spec: Spec, facts: Facts): number {
   if (spec.pre !== null) checkScript("pre script", spec.pre);
   if (spec.process.post !== null) checkScript("post script", spec.process.post);
   for (const fd of spec.process.passFds) checkPassed(fd);
-  const root = openRoot(spec.root);
+  const { image } = spec.rootfs;
+  const root = image === null ? openRoot(spec.root) : openImage(image, spec.root);
   const problem = isWholeRoot(spec) ? inspectProgram(root, spec.init) : null;
   if (problem === null) return root;
   close(root);

@@ -7,7 +7,7 @@ import { NsError } from "../spec/error.ts";
 import type { Identity } from "../spec/ids.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
-import { AT_EMPTY_PATH, CLONE, MOUNT_ATTR, O, OPEN_TREE, SIGNALS } from "../sys/constants.ts";
+import { AT_EMPTY_PATH, CLONE, F, MOUNT_ATTR, O, OPEN_TREE, SIGNALS } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, open, readAll, readFile } from "../sys/file.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
@@ -104,12 +104,15 @@ const mountsBelow = (path: Bytes): Bytes[] => {
  * Only real root may make it, and only here: the child has no right to it. What is mounted below NEWROOT would come without
  * the kernel's lock that keeps a user namespace's root from unmounting it, to see what lies beneath.
  * @param path where NEWROOT is
- * @returns its descriptor; undefined when it was not asked for
+ * @returns its descriptor, of an image also without shifted ids; undefined when neither was asked for
  * @throws NsError when a file system in it cannot do that
  */
 export function idmappedRoot(run: IdRun, root: number, path: Bytes): number | undefined {
-  if (!run.spec.ids.idmapRoot) return undefined;
-  const below = mountsBelow(path);
+  const { image } = run.spec.rootfs;
+  // an image's tree is the run's own already
+  const ownTree = (): number => call("fcntl", root, F.F_DUPFD_CLOEXEC, 0);
+  if (!run.spec.ids.idmapRoot) return image === null ? undefined : ownTree();
+  const below = image === null ? mountsBelow(path) : [];
   if (below.length > 0)
     throw new NsError(`cannot shift the ids of the root: ${show(below[0]!)} is mounted below it`, {
       note: "unmount it, or let ns mount it inside",
@@ -119,7 +122,7 @@ export function idmappedRoot(run: IdRun, root: number, path: Bytes): number | un
     scratch((memory) => {
       const empty = memory.placeString("");
       const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
-      const tree = call("open_tree", root, empty, flags);
+      const tree = image === null ? call("open_tree", root, empty, flags) : ownTree();
       const attributes = memory.reserve(32); // struct mount_attr: set, clear, propagation, user namespace
       memory.clear(attributes, 32);
       memory.putI64(attributes, MOUNT_ATTR.MOUNT_ATTR_IDMAP);

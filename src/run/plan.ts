@@ -55,7 +55,8 @@ function cgroupsOf({ cgroup, ...limits }: Limits) {
 
 /** The ids of the run, for which files of the root may have to be read. */
 function identityOf(spec: Spec, facts: Facts): Identity | null {
-  const root = open(spec.root, O.O_PATH | O.O_DIRECTORY);
+  const { image } = spec.rootfs;
+  const root = image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
   try {
     return findIdentity(spec, facts, root);
   } finally {
@@ -64,12 +65,14 @@ function identityOf(spec: Spec, facts: Facts): Identity | null {
 }
 
 /** What is done so that the child is in this network namespace, or has this root. */
-function aroundClone({ namespaces, ids }: Spec, clone: string): string[] {
+function aroundClone({ namespaces, ids, rootfs }: Spec, clone: string): string[] {
   const { joinNet } = namespaces;
   const tree = [
     `clone(CLONE_VM|CLONE_NEWUSER|SIGCHLD) = HOLDER, with the same maps`,
     `open("/proc/HOLDER/ns/user") = userns`,
-    `${ROOT_TREE} = open_tree(root, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)`,
+    ...(rootfs.image === null
+      ? [`${ROOT_TREE} = open_tree(root, "", OPEN_TREE_CLONE|OPEN_TREE_CLOEXEC|AT_EMPTY_PATH)`]
+      : []),
     `mount_setattr(${ROOT_TREE}, "", AT_EMPTY_PATH, {attr_set=MOUNT_ATTR_IDMAP, userns_fd=userns}, 32)`,
     "kill(HOLDER, SIGKILL)",
   ];
@@ -81,6 +84,22 @@ function aroundClone({ namespaces, ids }: Spec, clone: string): string[] {
     clone,
     ...(joinNet === null ? [] : ["setns(own network, CLONE_NEWNET)"]),
     'chdir("/")',
+  ];
+}
+
+/** NEWROOT as a descriptor; what is in an image is known when it is mounted. */
+function openRoot({ root, rootfs: { image } }: Spec): string[] {
+  if (image === null) return [`open(${quote(root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"];
+  return [
+    `open(${quote(image)}, O_RDONLY) = image`,
+    'ioctl(open("/dev/loop-control"), LOOP_CTL_GET_FREE) = N',
+    'ioctl(open("/dev/loopN"), LOOP_CONFIGURE, {image, lo_flags=LO_FLAGS_READ_ONLY|LO_FLAGS_AUTOCLEAR})',
+    "fsopen(TYPE, FSOPEN_CLOEXEC) = context",
+    'fsconfig(context, FSCONFIG_SET_STRING, "source", "/dev/loopN", 0)',
+    'fsconfig(context, FSCONFIG_SET_FLAG, "ro", NULL, 0)',
+    "fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0)",
+    `fsmount(context, FSOPEN_CLOEXEC, MOUNT_ATTR_RDONLY|MOUNT_ATTR_NODEV) = root, its directory ${quote(root)}`,
+    `fcntl(root, F_DUPFD_CLOEXEC, 0) = ${ROOT_TREE}`,
   ];
 }
 
@@ -96,7 +115,8 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     for (const call of calls) lines.push({ who, call });
   };
   const identity = identityOf(spec, facts);
-  const rootTree = spec.ids.idmapRoot ? { rootTree: ROOT_TREE } : {};
+  const { image } = spec.rootfs;
+  const rootTree = spec.ids.idmapRoot || image !== null ? { rootTree: ROOT_TREE } : {};
   const cgroups = cgroupsOf(spec.limits);
   // run/join.ts
   const joined = cgroups.filter(({ version }) => version === 1);
@@ -114,7 +134,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const ops = childPlan(spec, facts, place);
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
 
-  add("ns", [`open(${quote(spec.root)}, O_PATH|O_DIRECTORY) = root`, "fchdir(root)"]);
+  add("ns", openRoot(spec));
   for (const { directory, settings } of cgroups) {
     add("ns", [`mkdirat(AT_FDCWD, ${quote(directory)}, 0755)`]);
     const written = settings.filter(({ value }) => value !== null);

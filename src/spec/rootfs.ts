@@ -6,6 +6,8 @@ import { splitEscaped } from "./path-words.ts";
 export interface Rootfs {
   /** nothing in the root can be written, whatever is mounted below it included */
   readonly readOnly: boolean;
+  /** a file that holds the root: NEWROOT is a directory in it; null: on the host */
+  readonly image: Bytes | null;
   /** directories on the host that lie below NEWROOT, the topmost first; with one the root is an overlay of them */
   readonly lower: readonly Bytes[];
   /** where the root's changes go; null: into the root itself */
@@ -18,7 +20,7 @@ export type Changes =
   /** into a directory; the kernel needs another beside it, null: one that ns makes for the run */
   | { readonly to: "directory"; readonly upper: Bytes; readonly work: Bytes | null };
 
-export const defaultRootfs = (): Rootfs => ({ readOnly: false, lower: [], changes: null });
+export const defaultRootfs = (): Rootfs => ({ readOnly: false, image: null, lower: [], changes: null });
 
 /** Is the root an overlay? */
 export const isOverlay = ({ lower, changes }: Rootfs): boolean => lower.length > 0 || changes !== null;
@@ -43,4 +45,10 @@ export function parseChanges(text: Bytes, option: string): Changes {
       throw usageError(`${option}: ${show(path)} may hold no comma, colon or backslash`);
   }
   return { to: "directory", upper: upper!, work: work ?? null };
+}
+
+/** What cannot be given together. @throws NsError (usage) */
+export function checkRootfs({ image, lower }: Rootfs): void {
+  if (image !== null && lower.length > 0)
+    throw usageError("--image: NEWROOT has to be one directory in it, and not A:B");
 }

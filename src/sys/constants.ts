@@ -123,6 +123,14 @@ export const SIOCSIFADDR = 0x8916;
 export const SIOCSIFNETMASK = 0x891c;
 export const SIOCADDRT = 0x890b;
 export const IFF_UP = 1;
+export const LOOP = {
+  LOOP_SET_FD: 0x4c00,
+  LOOP_CLR_FD: 0x4c01,
+  LOOP_SET_STATUS64: 0x4c04,
+  LOOP_CONFIGURE: 0x4c0a,
+  LOOP_CTL_GET_FREE: 0x4c82,
+} as const;
+export const LO_FLAGS = { LO_FLAGS_READ_ONLY: 1, LO_FLAGS_AUTOCLEAR: 4 } as const;
 export const WNOHANG = 1;
 export const SIG_BLOCK = 0;
 export const SIG_UNBLOCK = 1;

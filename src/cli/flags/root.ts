@@ -1,4 +1,5 @@
 /** Options about what NEWROOT is and who may write to it. */
+import { usageError } from "../../spec/error.ts";
 import { parseChanges } from "../../spec/rootfs.ts";
 import { parseSize } from "../../spec/size.ts";
 import type { Flag } from "./flag.ts";
@@ -31,6 +32,16 @@ export const rootFlags: readonly Flag[] = [
     help: "what is written to NEWROOT goes to the directory UPPER; WORK is for the kernel",
     apply: ({ spec }, value, option) => {
       spec.rootfs.changes = parseChanges(value, option);
+    },
+  },
+  {
+    name: "image",
+    kind: "value",
+    hint: "FILE",
+    help: "NEWROOT is a directory in this image of a file system (squashfs, erofs, ext4) or a disk (partition 1), read-only",
+    apply: ({ spec }, value, option) => {
+      if (value === "") throw usageError(`${option}: FILE is empty`);
+      spec.rootfs.image = value;
     },
   },
 ];

@@ -37,7 +37,9 @@ export function overlayTree(
     memory !== null && memory.size !== null ? [["size", `${memory.size}`]] : [];
   const own = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
   const names = lower.map((_, i) => `lower${i}`);
-  const options: [string, Bytes | null][] = [["lowerdir", names.join(":")]];
+  // the kernel wants two where nothing can be written
+  const empty = changes === null && lower.length === 1 ? ["empty"] : [];
+  const options: [string, Bytes | null][] = [["lowerdir", [...names, ...empty].join(":")]];
   if (changes !== null) {
     const [upper, work] = "to" in changes ? ["upper", "work"] : [changes.upper, changes.work.path];
     options.push(["upperdir", upper!], ["workdir", work!]);
@@ -50,7 +52,7 @@ export function overlayTree(
     ...newTree("tmpfs", [["mode", "0755"], ...size], own, "memory", step),
     { call: "move_mount", args: [slot("memory"), "", AT_FDCWD, ".", MOVE_MOUNT_F_EMPTY_PATH], step },
     { call: "fchdir", args: [slot("memory")], step },
-    ...names.map(directory),
+    ...[...names, ...empty].map(directory),
     ...lower.flatMap((tree, i): Op[] => [
       { call: "move_mount", args: [tree, "", AT_FDCWD, names[i]!, MOVE_MOUNT_F_EMPTY_PATH], step },
       closing(tree, step),

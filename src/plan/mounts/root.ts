@@ -17,6 +17,13 @@ export const isolateMounts = (): Op => ({
   step: "make mounts private",
 });
 
+/**
+ * Is the root an overlay? In a user namespace an image always is: a mount that the parent made could be changed there, by
+ * a remount, and let devices in the image work. An overlay that the namespace itself has made has no devices, ever.
+ */
+const rootIsOverlay = ({ rootfs, user }: Spec): boolean =>
+  isOverlay(rootfs) || (rootfs.image !== null && user !== null);
+
 const READ_ONLY = { readOnly: true, nosuid: false, nodev: false, noexec: false };
 
 /**
@@ -24,7 +31,7 @@ const READ_ONLY = { readOnly: true, nosuid: false, nodev: false, noexec: false }
  * namespace, and enters the bind. No path is looked up: NEWROOT is the directory that was checked, whatever its name
  * has come to mean since.
  * @param path where NEWROOT is, for kernels that cannot mount onto descriptors
- * @param tree descriptor of NEWROOT as a detached tree, if the parent has made one
+ * @param tree descriptor of NEWROOT as a detached tree, if the parent has made one; it is closed
  */
 export function bindRoot(spec: Spec, facts: Facts, path: Bytes, sources: Sources, tree?: number): Op[] {
   const step = "bind the root";
@@ -34,10 +41,13 @@ export function bindRoot(spec: Spec, facts: Facts, path: Bytes, sources: Sources
       { call: "chdir", args: [path], step: "enter the root" },
     ];
   const { OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
-  const { readOnly } = spec.rootfs;
-  const overlay = isOverlay(spec.rootfs);
+  const { image } = spec.rootfs;
+  const readOnly = spec.rootfs.readOnly && image === null; // an image is anyway
+  const overlay = rootIsOverlay(spec);
   const atOnce = facts.kernel.mountSetattr;
   return [
+    // the working directory is in the image, which is not mounted yet: it goes over /, out of everybody's way
+    ...(image === null ? [] : [{ call: "chdir", args: ["/"], step } as const]),
     tree === undefined
       ? {
           call: "open_tree",
@@ -52,6 +62,7 @@ export function bindRoot(spec: Spec, facts: Facts, path: Bytes, sources: Sources
           step,
           save: overlay ? "layer0" : "root",
         },
+    ...(tree === undefined ? [] : [{ call: "close", args: [tree], step } as const]),
     ...(overlay ? overlayRoot(spec, facts, sources) : []),
     ...(readOnly && !overlay && atOnce
       ? [setAttributes(slot("root"), MOUNT_ATTR.MOUNT_ATTR_RDONLY, true, "make the root read-only")]
@@ -70,10 +81,11 @@ export function bindRoot(spec: Spec, facts: Facts, path: Bytes, sources: Sources
 
 /** The root as an overlay over NEWROOT, whose tree is layer0 already, and what else lies below it. */
 function overlayRoot(spec: Spec, facts: Facts, sources: Sources): Op[] {
-  const { readOnly, changes } = spec.rootfs;
+  const { readOnly, changes, image } = spec.rootfs;
   const below = sources.root.slice(1).map((found, i) => takeTree(found, false, `layer${i + 1}`));
   const lower = [slot("layer0"), ...below.map(({ tree }) => tree)];
-  const attributes = readOnly ? MOUNT_ATTR.MOUNT_ATTR_RDONLY : 0;
+  const { MOUNT_ATTR_RDONLY, MOUNT_ATTR_NODEV } = MOUNT_ATTR;
+  const attributes = (readOnly ? MOUNT_ATTR_RDONLY : 0) | (image === null ? 0 : MOUNT_ATTR_NODEV);
   const layers: Layers = { lower, changes: changes?.to === "memory" ? changes : sources.changes };
   return [
     ...below.flatMap(({ ops }) => ops),
@@ -86,10 +98,15 @@ function overlayRoot(spec: Spec, facts: Facts, sources: Sources): Op[] {
  * the new one, until leaveOldRoot() (pivot_root(2), NOTES). The kernel refuses that on an initramfs; there the new root
  * is moved over the old, which nothing can reach any more, as switch_root(8) does.
  */
-export function pivotRoot(facts: Facts): Op[] {
+export function pivotRoot({ rootfs }: Spec, facts: Facts): Op[] {
   if (!facts.onRootfs) return [{ call: "pivot_root", args: [".", "."], step: "pivot into the root" }];
+  const move: Op = {
+    call: "mount",
+    args: [".", "/", 0, MS.MS_MOVE, 0],
+    step: "move the root over the initramfs",
+  };
   return [
-    { call: "mount", args: [".", "/", 0, MS.MS_MOVE, 0], step: "move the root over the initramfs" },
+    ...(rootfs.image === null ? [move] : []), // an image is mounted there
     { call: "chroot", args: ["."], step: "change into the root" },
   ];
 }
