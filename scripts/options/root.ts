@@ -18,4 +18,11 @@ export const rootExamples: Examples = {
     command: "d=$(mktemp -d); ns --overlay $d [-u] - ROOT /bin/touch [UID GID] -- /new; ls $d; rm -r $d",
     prints: "new",
   },
+  image: {
+    text: "The image is never written; with --ephemeral or --overlay the container can write nevertheless. Device files in it do not work.",
+    command:
+      "i=$(mktemp); mksquashfs ROOT $i -noappend -quiet -no-progress >/dev/null; ns --image $i --ephemeral - / /bin/sh -- -c 'touch /new; ls /new'; rm $i",
+    prints: "/new",
+    root: true,
+  },
 };

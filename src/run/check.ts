@@ -127,7 +127,9 @@ function openRoot(root: Bytes): number {
 
 /** An error about init: 127 when it is not there, 126 when it cannot be executed. */
 export function initError(spec: Spec, problem: Problem): NsError {
-  return new NsError(`init ${show(spec.init)} in ${show(spec.root)} ${problem.text}`, {
+  const { image } = spec.rootfs;
+  const where = image === null ? show(spec.root) : `${show(spec.root)} of ${show(image)}`;
+  return new NsError(`init ${show(spec.init)} in ${where} ${problem.text}`, {
     note: problem.note,
     status: problem.missing ? EXIT.notFound : EXIT.cannotExecute,
   });
