@@ -19,7 +19,7 @@ export const rootExamples: Examples = {
     prints: "new",
   },
   image: {
-    text: "The image is never written; with --ephemeral or --overlay the container can write nevertheless. Device files in it do not work.",
+    text: "The image is never written; with --ephemeral or --overlay the container can write nevertheless. With --user its files belong to nobody inside unless --idmap-root is given too. Device files in it do not work.",
     command:
       "i=$(mktemp); mksquashfs ROOT $i -noappend -quiet -no-progress >/dev/null; ns --image $i --ephemeral - / /bin/sh -- -c 'touch /new; ls /new'; rm $i",
     prints: "/new",

@@ -1,5 +1,4 @@
 /** Options about what NEWROOT is and who may write to it. */
-import { usageError } from "../../spec/error.ts";
 import { parseChanges } from "../../spec/rootfs.ts";
 import { parseSize } from "../../spec/size.ts";
 import type { Flag } from "./flag.ts";
@@ -39,8 +38,7 @@ export const rootFlags: readonly Flag[] = [
     kind: "value",
     hint: "FILE",
     help: "NEWROOT is a directory in this image of a file system (squashfs, erofs, ext4) or a disk (partition 1), read-only",
-    apply: ({ spec }, value, option) => {
-      if (value === "") throw usageError(`${option}: FILE is empty`);
+    apply: ({ spec }, value) => {
       spec.rootfs.image = value;
     },
   },
