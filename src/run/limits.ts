@@ -25,6 +25,8 @@ export const isConfined = ({ priority, rlimits }: Limits, cgroup: Cgroup | null)
 export function checkLimits(limits: Limits): void {
   if (limits.cgroup === "none" && hasCgroupLimits(limits))
     throw usageError("--cgroup none excludes limits that a cgroup has, like --memory, --cpus and --pids");
+  if (limits.systemd === true && limits.hugePages !== null)
+    throw usageError("--systemd and --hugetlb exclude each other: systemd hands no huge pages on");
   const { memory, memorySwap } = limits;
   if (memory !== null && typeof memorySwap === "bigint" && memorySwap < memory)
     throw usageError("--memory-swap is memory and swap together: it cannot be less than --memory");

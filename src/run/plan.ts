@@ -19,6 +19,7 @@ import { quote } from "../sys/bytes.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { networkLines, networkPlace } from "./network.ts";
+import { scopeLines } from "./systemd.ts";
 
 export interface PlanLine {
   /** who makes the call */
@@ -45,9 +46,10 @@ function confining({ priority }: Limits): string[] {
 const OPEN_GATE = 'write(gate, "g", 1)';
 
 /** The run's cgroups, and what is written to them. */
-function cgroupsOf({ cgroup, ...limits }: Limits) {
+function cgroupsOf({ cgroup, ...limits }: Limits, scoped: boolean) {
   if (!wantsCgroup({ cgroup, ...limits })) return [];
   return hierarchiesOf({ cgroup, ...limits }).map(({ location: { own, mount, version }, settings }) => {
+    if (scoped) return { directory: `${mount}/SCOPE/ns/RUN`, settings, version };
     const named = cgroup?.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
     return { directory: cgroup === null ? `${own}/ns/RUN` : `${named}/RUN`, settings, version };
   });
@@ -117,7 +119,8 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const identity = identityOf(spec, facts);
   const { image } = spec.rootfs;
   const rootTree = spec.ids.idmapRoot || image !== null ? { rootTree: ROOT_TREE } : {};
-  const cgroups = cgroupsOf(spec.limits);
+  const scope = scopeLines(spec, facts);
+  const cgroups = cgroupsOf(spec.limits, scope !== null);
   // run/join.ts
   const joined = cgroups.filter(({ version }) => version === 1);
   const tasks = joined.map((_, i) => TOLD + 1 + i);
@@ -135,6 +138,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const gate = ops.findIndex((op) => op.stopAtZero) + 1;
 
   add("ns", openRoot(spec));
+  add("ns", scope ?? []);
   for (const { directory, settings } of cgroups) {
     add("ns", [`mkdirat(AT_FDCWD, ${quote(directory)}, 0755)`]);
     const written = settings.filter(({ value }) => value !== null);

@@ -1,5 +1,5 @@
 /** One container from its start to its end. `run()` reads as the sequence of events. */
-import { type Cgroup, createCgroup, endOf } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, endOf } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { insideNetwork } from "../host/netns.ts";
@@ -29,6 +29,7 @@ import { runPre } from "./pre.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { superviseInit } from "./supervise.ts";
+import { makeCgroup } from "./systemd.ts";
 import { handOver } from "./waiter.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
 
@@ -79,7 +80,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
   try {
     const identity = findIdentity(spec, facts, root);
     if (wantsCgroup(spec.limits)) {
-      const made = createCgroup(spec.limits, facts);
+      const made = makeCgroup({ spec, facts, listener, stopIfAsked, say, becomes: become !== undefined });
       cgroup = made;
       for (const branch of made) say(() => showBranch(branch, spec.limits));
     }

@@ -14,5 +14,10 @@ export function checkSupported({ limits, network, process }: Spec): void {
   if (process.stop.timeout !== null) refuse("a timeout", "abort the container by a signal, or kill it");
   if (process.stop.grace !== null || process.stop.signal !== SIGNALS.SIGTERM)
     refuse("a signal and a grace for stopping", "send init what it is to get");
+  if (limits.systemd === true)
+    refuse(
+      "a scope of systemd's",
+      "start the whole program in one: systemd-run --user --scope -p Delegate=yes",
+    );
   if (limits.priority !== null) refuse("a priority", "set it from inside, or for the whole program");
 }

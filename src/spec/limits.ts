@@ -29,6 +29,8 @@ export interface Limits {
   readonly hugePages: readonly HugePages[] | null;
   /** the cgroup in which the run's own is made, relative to the caller's or absolute; "none": no cgroup at all */
   readonly cgroup: Bytes | null;
+  /** the run's cgroup is in a scope of systemd's; null: where that is right (run/systemd.ts) */
+  readonly systemd: boolean | null;
   readonly rlimits: readonly Rlimit[] | null;
   readonly priority: Priority | null;
 }
@@ -45,6 +47,7 @@ export const defaultLimits = (): Limits => ({
   io: null,
   hugePages: null,
   cgroup: null,
+  systemd: null,
   rlimits: null,
   priority: null,
 });
@@ -63,7 +66,7 @@ export const hasCgroupLimits = (limits: Limits): boolean =>
 
 /** Does the run have a cgroup of its own? */
 export const wantsCgroup = (limits: Limits): boolean =>
-  hasCgroupLimits(limits) || (limits.cgroup !== null && limits.cgroup !== "none");
+  hasCgroupLimits(limits) || (limits.cgroup !== null && limits.cgroup !== "none") || limits.systemd === true;
 
 /** The length of a period of CPU time, in microseconds. */
 export const CPU_PERIOD = 100_000;
@@ -111,4 +114,11 @@ export function parseCgroup(text: Bytes, option: string): Bytes {
   if (names.some((name) => name.length > 255 || /[\0\n]/.test(name)))
     throw usageError(`${option}: a name in the path is too long or has a newline in it`);
   return (text.startsWith("/") ? "/" : "") + names.join("/");
+}
+
+/** Whether systemd is to make the scope; nothing said means yes. @throws NsError (usage) */
+export function parseSystemd(text: string | null, option: string): boolean {
+  if (text === null || text === "yes") return true;
+  if (text === "no") return false;
+  throw usageError(`${option}: '${text}' is neither yes nor no`);
 }

@@ -1,6 +1,13 @@
 /** Options that limit what the container may use: its cgroup, then (priority.ts) its processes. */
 import { parseHugePages, parseIoMax } from "../../spec/io.ts";
-import { parseCgroup, parseCpus, parseMemorySwap, parseNumber, parseSet } from "../../spec/limits.ts";
+import {
+  parseCgroup,
+  parseCpus,
+  parseMemorySwap,
+  parseNumber,
+  parseSet,
+  parseSystemd,
+} from "../../spec/limits.ts";
 import { parseSize } from "../../spec/size.ts";
 import type { Flag } from "./flag.ts";
 import { priorityFlags } from "./priority.ts";
@@ -110,6 +117,16 @@ export const limitFlags: readonly Flag[] = [
     help: "make the run's cgroup in PATH, relative to the caller's own or absolute; none: make none",
     apply: ({ spec }, value, option) => {
       spec.limits.cgroup = parseCgroup(value, option);
+    },
+  },
+  {
+    name: "systemd",
+    kind: "optional",
+    hint: "yes|no",
+    help: "have systemd make a scope for the run's cgroup; without it: in a login session",
+    excludes: ["cgroup"],
+    apply: ({ spec }, value, option) => {
+      spec.limits.systemd = parseSystemd(value, option);
     },
   },
   ...priorityFlags,

@@ -43,6 +43,10 @@ export function locate(controller: string, cgroups: string, mounts: readonly Mou
   return { version: 2, mount: mount.point, own: directoryOf(v2, mount), readOnly: mount.readOnly };
 }
 
+/** The path in the hierarchy in which systemd keeps its units: one of its own on v1. */
+export const systemdPath = (cgroups: string): string | null =>
+  (/^\d+:name=systemd:(.*)$/m.exec(cgroups) ?? /^0::(.*)$/m.exec(cgroups))?.[1] ?? null;
+
 /** The directory, and those above it up to the mount, nearest first. */
 export function ancestors(location: Location): string[] {
   const out: string[] = [];

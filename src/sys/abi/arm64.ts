@@ -48,6 +48,7 @@ export const calls = {
   getppid: 173,
   socketpair: 199,
   socket: 198,
+  connect: 203,
   execve: 221,
   mmap: 222,
   mprotect: 226,

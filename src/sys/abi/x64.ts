@@ -11,6 +11,7 @@ export const calls = {
   ioctl: 16,
   getpid: 39,
   socket: 41,
+  connect: 42,
   socketpair: 53,
   execve: 59,
   wait4: 61,
