@@ -71,6 +71,13 @@ export const limitExamples: Examples = {
     prints: "1",
     root: true,
   },
+  systemd: {
+    text: "systemd makes the scope that the run's cgroup is in; `systemctl status` shows it while the container runs.",
+    command: "ns -v --systemd -m 64M - ROOT /bin/true 2>&1 | grep -c '^ns: cgroup: in the scope ns-.*[.]scope '",
+    prints: "1",
+    root: true,
+    elsewhere: "needs systemd as process 1",
+  },
   rlimit: {
     text: "At most 64 open files; the init may raise that to 128 itself.",
     command: "ns --rlimit nofile=64:128 [-u] - ROOT /bin/sh [UID GID] -- -c 'ulimit -n; ulimit -Hn'",
