@@ -56,11 +56,12 @@ function closeAll(facts: Facts, { report }: LastPlace, passFds: readonly number[
 
 /** From the last gate to the exec of init. */
 export function lastSteps(spec: Spec, facts: Facts, place: LastPlace): Op[] {
-  const own = executeInit(spec, facts, place);
-  if (!spec.process.reaper) return own;
-  // on a terminal init has to stay in its foreground process group; elsewhere nobody else's group is its own
+  // kill(0, …) inside would reach all of ns's process group, the caller's script in it too: pid namespaces do not stop it.
+  // On a terminal init has to stay in its foreground group
   const session: Op[] =
     facts.terminal === null ? [{ call: "setsid", args: [], step: "give init a session" }] : [];
+  const own = [...session, ...executeInit(spec, facts, place)];
+  if (!spec.process.reaper) return own;
   const rules = rulesArg({
     ...{ who: -1, signals: ALL_OTHERS, caught: -1, patience: 0, impatience: 0, stopSignal: SIGNALS.SIGTERM },
     ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
@@ -71,7 +72,7 @@ export function lastSteps(spec: Spec, facts: Facts, place: LastPlace): Op[] {
     // every signal has been blocked since the clone: none is lost, and none does anything to process 1
     {
       call: "start",
-      args: [{ task: [...session, ...own], base: BELOW_REAPER }],
+      args: [{ task: own, base: BELOW_REAPER }],
       step: "start init",
       save: "command",
     },

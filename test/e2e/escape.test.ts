@@ -55,6 +55,16 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect(ran.stdout.replace(/ +/g, " ")).toBe(` 0 ${uid} 1\n 0 ${gid} 1\ndeny\n`);
   });
 
+  // pid namespaces do not stop it: the group of whoever started ns would be signalled, the caller's script among it
+  test.each(["init", "reaper"])("kill(0) inside reaches nobody outside (%s)", async (kind) => {
+    const kill = line(unprivileged, ["/bin/sh", "-c", "trap 'echo inside; exit 5' TERM; kill -TERM 0"], {
+      options: kind === "reaper" ? ["--reaper"] : [],
+    });
+    const script = 'trap "echo outside" TERM; "$@"; echo $?';
+    const ran = await runCommand(["setsid", "-w", "sh", "-c", script, "sh", ...kill], { unprivileged });
+    expect(ran).toMatchObject({ status: 0, stdout: "inside\n5\n", stderr: "" });
+  });
+
   test("with --user the cgroup hierarchies' release_agent cannot be opened for writing (CVE-2022-0492)", async () => {
     expect((await inside(releaseAgent, ["-u"], how)).stdout).not.toContain("opened");
   });
