@@ -24,6 +24,12 @@ export const idExamples: Examples = {
     prints: " 0 200000 1000",
     root: true,
   },
+  userns: {
+    text: "A second container, or a first one for a process that has a user namespace already. Root inside is whoever is root there. For an ordinary user it has to be one that he has made.",
+    command:
+      "unshare -Ur sh -c 'echo $$; exec sleep 1000' | { read -r pid; ns --userns=$pid - ROOT /usr/bin/id -- -u; kill $pid; }",
+    prints: "0",
+  },
   "idmap-root": {
     text: "Root's files are root's inside, though root inside is uid 100000 outside.",
     command: "ns --idmap-root --map-uid 0:100000:65536 - ROOT /bin/stat -- -c %U /etc/passwd",

@@ -73,7 +73,8 @@ export const limitExamples: Examples = {
   },
   systemd: {
     text: "systemd makes the scope that the run's cgroup is in; `systemctl status` shows it while the container runs.",
-    command: "ns -v --systemd -m 64M - ROOT /bin/true 2>&1 | grep -c '^ns: cgroup: in the scope ns-.*[.]scope '",
+    command:
+      "ns -v --systemd -m 64M - ROOT /bin/true 2>&1 | grep -c '^ns: cgroup: in the scope ns-.*[.]scope '",
     prints: "1",
     root: true,
     elsewhere: "needs systemd as process 1",

@@ -8,6 +8,7 @@ import {
   type Identity,
   type IdMaps,
   type InitIds,
+  type UserMaps,
   isMapped,
   numberOf,
   showRange,
@@ -89,9 +90,9 @@ function checkGranted(kind: Kind, maps: IdMaps, facts: Facts): void {
   );
 }
 
-function findMaps(spec: Spec, facts: Facts): Identity["maps"] {
+function findMaps(spec: Spec, facts: Facts, joined: UserMaps | null): Identity["maps"] {
   const { user } = spec;
-  if (user === null) return null;
+  if (user === null || "join" in user) return joined;
   const { setUid, setGid } = facts.capabilities;
   if ("uid" in user) {
     const one = (outside: number) => [{ inside: 0, outside, count: 1 }];
@@ -153,13 +154,19 @@ function fitInit(init: ReturnType<typeof findInit>, maps: Identity["maps"]): Ini
 /**
  * The ids of this run; null when they are as always: no options about ids, and at most `-u UID GID`.
  * @param root descriptor of NEWROOT
+ * @param joined what the user namespace has that it is to join
  * @throws NsError when they cannot be had
  */
-export function findIdentity(spec: Spec, facts: Facts, root: number): Identity | null {
+export function findIdentity(
+  spec: Spec,
+  facts: Facts,
+  root: number,
+  joined: UserMaps | null = null,
+): Identity | null {
   const { user, ids } = spec;
   const usual = ids.as === null && (user === null || "uid" in user);
   if (usual && !ids.idmapRoot) return null;
-  const maps = findMaps(spec, facts);
+  const maps = findMaps(spec, facts, joined);
   if (ids.as !== null) return { maps, init: fitInit(findInit(ids.as, root), maps) };
   const keep = user !== null && "map" in user && user.map === "keep";
   return { maps, init: keep ? { uid: facts.uid, gid: facts.gid, groups: [], home: null } : null };

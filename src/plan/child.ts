@@ -3,7 +3,7 @@
  * order is the security: read it from top to bottom.
  */
 import { NO_SOURCES, type Sources } from "../spec/mounts.ts";
-import type { Facts, Spec } from "../spec/spec.ts";
+import { type Facts, makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import type { Identity } from "../spec/ids.ts";
@@ -116,7 +116,7 @@ export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
     ...closeAll(place.life === null ? [] : [place.life], step),
     dieWithParent,
     ...replaceStandard(place.standard),
-    ...(spec.user === null ? [] : waitAtGate(place.gate, "wait for the id maps")),
+    ...(makesUser(spec) ? waitAtGate(place.gate, "wait for the id maps") : []),
     // where setgroups(2) is denied the parent has dropped its groups if it could
     ...(spec.user === null || identity?.maps?.setgroups === "allow" ? [drop] : []),
     // the file with the offsets is no longer this process's own once its ids have changed

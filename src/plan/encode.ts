@@ -48,6 +48,8 @@ export interface Task {
   replace(index: number, op: Op): void;
   /** the pid file descriptor of the child, if CLONE_PIDFD was among the flags and the child has been started */
   pidfd(): number;
+  /** what has been saved under this name, once the op has been done */
+  saved(name: Slot): number;
 }
 
 export interface TaskOptions {
@@ -92,13 +94,10 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
   const slots: Slot[] = [];
 
-  const encodeInner = (inner: readonly Op[], base: number): number => {
+  const encodeInner = (inner: readonly Op[], base: number, flags = CLONE_VM): number => {
     const { report, calls } = options;
-    return encodeTask(
-      inner,
-      { flags: CLONE_VM, report, base, stack: INNER_STACK, ...(calls && { calls }) },
-      memory,
-    ).address;
+    return encodeTask(inner, { flags, report, base, stack: INNER_STACK, ...(calls && { calls }) }, memory)
+      .address;
   };
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;
@@ -109,7 +108,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       else if (typeof arg === "string") value = memory.placeString(arg);
       else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
       else if ("strings" in arg) value = placeStrings(arg.strings, memory);
-      else if ("task" in arg) value = encodeInner(arg.task, arg.base);
+      else if ("task" in arg) value = encodeInner(arg.task, arg.base, arg.flags);
       else {
         const number = slots.indexOf(arg.slot);
         if (number < 0) throw new RangeError(`${op.step}: ${arg.slot} is used before it is saved`);
@@ -154,7 +153,10 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   ops.forEach((op, index) => {
     replace(index, op);
   });
-  return { address, replace, pidfd: () => memory.getI32(address + 16) };
+  return {
+    ...{ address, replace, pidfd: () => memory.getI32(address + 16) },
+    saved: (name) => memory.getI64(address + HEADER + OP * ops.length + 8 * slots.indexOf(name)),
+  };
 }
 
 /** A NULL-terminated list of strings; its address. */

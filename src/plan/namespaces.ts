@@ -1,5 +1,5 @@
 /** Which namespaces a run gets: for the clone, for messages and for the check that the kernel has them. */
-import { type Facts, NAMESPACES, type Namespace, type Spec } from "../spec/spec.ts";
+import { type Facts, makesUser, NAMESPACES, type Namespace, type Spec } from "../spec/spec.ts";
 import { AT_FDCWD, CLONE, O } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
 
@@ -74,7 +74,7 @@ export function namespacesOf(spec: Spec, facts: Facts): Namespace[] {
   return NAMESPACES.filter((name) => {
     if (name === "time") return time !== null;
     if (share.length > 0 && (share as readonly Namespace[]).includes(name)) return false;
-    if (name === "user") return spec.user !== null;
+    if (name === "user") return makesUser(spec);
     if (name === "net") return hasOwnNetwork(spec);
     if (name === "cgroup") return facts.cgroupNamespace;
     return true;

@@ -38,8 +38,8 @@ export type Arg =
   | Bytes
   /** the result of an earlier op of the same task */
   | { readonly slot: Slot }
-  /** a task for `start`: a child that shares this one's memory until it executes something; base as in TaskOptions */
-  | { readonly task: readonly Op[]; readonly base: number }
+  /** a task for `start`: a child that shares this one's memory until it executes something; base and flags as in TaskOptions */
+  | { readonly task: readonly Op[]; readonly base: number; readonly flags?: number }
   /** a NULL-terminated list of strings, as execve(2) takes */
   | { readonly strings: readonly Bytes[] }
   /** memory that the kernel reads or writes, and what it holds in words */

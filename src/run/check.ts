@@ -5,8 +5,9 @@ import { hasNamespace } from "../host/facts.ts";
 import { openNetwork } from "../host/netns.ts";
 import { openImage } from "../host/image.ts";
 import { inspectProgram, type Problem } from "../host/program.ts";
+import { openUser } from "../host/userns.ts";
 import { EXIT, NsError, usageError } from "../spec/error.ts";
-import type { Facts, Spec } from "../spec/spec.ts";
+import { type Facts, joinedUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
@@ -54,6 +55,8 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
       note: "as an ordinary user: ns -u PRE NEWROOT INIT $(id -u) $(id -g)",
     });
   }
+  const joined = joinedUser(spec);
+  if (joined !== null) return void close(openUser(joined));
   const problem = userNamespaceProblem(facts);
   if (problem !== null) throw problem;
   if (!("uid" in spec.user)) return; // host/identity.ts finds those, and checks them

@@ -3,7 +3,7 @@
  * /proc/self/exe is sealed memory and not ns's executable (CVE-2019-5736), and its memory is charged to its own cgroup
  * only. Where executing from memory is forbidden it runs the plan in ns's memory, up to the exec of init.
  */
-import { encodeTask, sizeOf } from "../plan/encode.ts";
+import { encodeTask, sizeOf, type Task } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
 import type { Facts } from "../spec/spec.ts";
 import { BELOW_REAPER, opBelowReaper } from "../plan/reaper.ts";
@@ -15,6 +15,7 @@ import { arena, startTask } from "../sys/kernel.ts";
 import type { Memory } from "../sys/memory.ts";
 import { makePipe, type Started } from "./task.ts";
 import { draftProgram, type Programs, writeProgram } from "./program.ts";
+import { type Joined, startInside } from "./userns.ts";
 
 /** Failures before the program runs are reported with this added, so that they can be told from the plan's. */
 export const ENTERING = 1000;
@@ -97,6 +98,7 @@ export function prepareChild(
 
 /**
  * @param sync `waitUntilEntered()` will be called
+ * @param joined the user namespace to start it in
  * @returns what was started, or -errno of clone(2)
  */
 export function startChild(
@@ -104,6 +106,7 @@ export function startChild(
   flags: number,
   { gate, report, told, kept = [] }: Pipes,
   sync: boolean,
+  joined: Joined | null = null,
 ): Child | number {
   const open = [gate, report[1], ...(told === undefined ? [] : [told[1]]), ...kept];
   const { ops, program, failed } = prepareChild(
@@ -111,9 +114,11 @@ export function startChild(
     report[1],
     open.map((fd) => [fd, fd]),
   );
-  const task = encodeTask(ops, { flags, report: report[1], base: ENTERING });
   const entered = told ?? (program < 0 || !sync ? null : makePipe("from the child"));
-  const pid = startTask(task.address);
+  const { pid, task } =
+    joined === null
+      ? startFrom(encodeTask(ops, { flags, report: report[1], base: ENTERING }))
+      : startInside(joined, ops, flags, report, ENTERING);
   close(report[1]);
   if (entered !== null) close(entered[1]);
   if (program >= 0) close(program);
@@ -132,6 +137,8 @@ export function startChild(
     },
   };
 }
+
+const startFrom = (task: Task): { pid: number; task: Task } => ({ pid: startTask(task.address), task });
 
 /** Descriptors that are not ns's own, to be closed one by one where the kernel lacks close_range. */
 export function inheritedDescriptors(facts: Facts): number[] {

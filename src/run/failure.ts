@@ -4,7 +4,7 @@ import { explainFormat, inspectProgram } from "../host/program.ts";
 import { namespacesOf } from "../plan/namespaces.ts";
 import type { Op } from "../plan/op.ts";
 import { EXIT, NsError } from "../spec/error.ts";
-import type { Facts, Spec } from "../spec/spec.ts";
+import { type Facts, makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type ErrnoName, errnoName, errnoText } from "../sys/errno.ts";
 import { isWholeRoot } from "./check-mounts.ts";
@@ -109,17 +109,18 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EEXIST"],
     "/etc/resolv.conf in the root is a link to a file that is not there",
   ],
-  [
-    /^make \/etc\/resolv\.conf/,
-    ["ENOENT", "ENOTDIR"],
-    "the root has no directory /etc",
-  ],
+  [/^make \/etc\/resolv\.conf/, ["ENOENT", "ENOTDIR"], "the root has no directory /etc"],
   [
     /^mount on \/etc\/resolv\.conf/,
     ["ENOTDIR", "EINVAL", "EISDIR"],
     "/etc/resolv.conf in the root is not a file",
   ],
   [/^give init its groups/, ["EPERM"], "this is a user namespace in which groups cannot be set"],
+  [
+    /^join the cgroup/,
+    ["EACCES", "EPERM"],
+    "with cgroup v1 a user may limit only processes with his own uid: root inside has to be himself, as with --map=auto",
+  ],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
@@ -142,10 +143,7 @@ export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
       errno,
       note: `it was built without ${missing === "mnt" ? "CONFIG_NAMESPACES" : `CONFIG_${missing.toUpperCase()}_NS`}`,
     });
-  if (
-    spec.user !== null &&
-    (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")
-  ) {
+  if (makesUser(spec) && (name === "EPERM" || name === "EACCES" || name === "ENOSPC" || name === "EUSERS")) {
     const problem = userNamespaceProblem(facts);
     if (problem !== null) return problem;
   }

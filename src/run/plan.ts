@@ -5,16 +5,18 @@ import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps, type MapStep } from "../host/idmap.ts";
 import { assumeSources } from "../host/sources.ts";
+import { assumeMaps, userFile } from "../host/userns.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
 import { setPriorities } from "../plan/limits.ts";
 import { closeDescriptors, preEnvironment } from "../plan/process.ts";
 import { postPlan, prePlan } from "../plan/pre.ts";
+import { flagsInside } from "../plan/userns.ts";
 import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import type { Identity } from "../spec/ids.ts";
 import { type Limits, wantsCgroup } from "../spec/limits.ts";
-import type { Facts, Spec } from "../spec/spec.ts";
+import { type Facts, joinedUser, makesUser, type Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
@@ -60,14 +62,18 @@ function identityOf(spec: Spec, facts: Facts): Identity | null {
   const { image } = spec.rootfs;
   const root = image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
   try {
-    return findIdentity(spec, facts, root);
+    const joined = joinedUser(spec);
+    return findIdentity(spec, facts, root, joined === null ? null : assumeMaps(joined));
   } finally {
     if (root >= 0) close(root);
   }
 }
 
 /** What is done so that the child is in this network namespace, or has this root. */
-function aroundClone({ namespaces, ids, rootfs }: Spec, clone: string): string[] {
+function aroundClone(spec: Spec, facts: Facts): string[] {
+  const { namespaces, ids, rootfs } = spec;
+  const flags = cloneFlags(spec, facts);
+  const joined = joinedUser(spec);
   const { joinNet } = namespaces;
   const tree = [
     `clone(CLONE_VM|CLONE_NEWUSER|SIGCHLD) = HOLDER, with the same maps`,
@@ -83,7 +89,14 @@ function aroundClone({ namespaces, ids, rootfs }: Spec, clone: string): string[]
     ...(joinNet === null
       ? []
       : [`open(${quote(networkFile(joinNet))}) = network`, "setns(network, CLONE_NEWNET)"]),
-    clone,
+    ...(joined === null
+      ? [`${showClone(flags)} = PID`]
+      : [
+          `open(${quote(userFile(joined))}) = userns`,
+          `${showClone(CLONE.CLONE_VM)} = DOOR, which does the next two`,
+          "setns(userns, CLONE_NEWUSER)",
+          `${showClone(flagsInside(flags))} = PID`,
+        ]),
     ...(joinNet === null ? [] : ["setns(own network, CLONE_NEWNET)"]),
     'chdir("/")',
   ];
@@ -152,7 +165,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     joined.map(({ directory }, i) => `open(${quote(`${directory}/tasks`)}, O_WRONLY) = ${tasks[i]}`),
   );
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
-  add("ns", aroundClone(spec, `${showClone(cloneFlags(spec, facts))} = PID`));
+  add("ns", aroundClone(spec, facts));
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
   add(
@@ -161,7 +174,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
       showOp,
     ),
   );
-  if (spec.user !== null) {
+  if (spec.user !== null && makesUser(spec)) {
     add("ns", [...idMaps("PID", spec.user, identity, facts).map(showMap), OPEN_GATE]);
   }
   add("init", showChild(enter, ops.slice(0, gate)));

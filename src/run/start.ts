@@ -11,7 +11,7 @@ import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { wantsCgroup } from "../spec/limits.ts";
 import { NO_SOURCES } from "../spec/mounts.ts";
-import type { Spec } from "../spec/spec.ts";
+import { makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { close, workingDirectory, write } from "../sys/file.ts";
@@ -30,6 +30,7 @@ import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { superviseInit } from "./supervise.ts";
 import { makeCgroup } from "./systemd.ts";
+import { type Joined, joinUser } from "./userns.ts";
 import { handOver } from "./waiter.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
 
@@ -75,10 +76,12 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
   let preProcess: number | null = null;
   let helper: number | null = null;
   let rootTree: number | undefined;
+  let joined: Joined | null = null;
   let sources = NO_SOURCES;
   const work = () => sources.changes?.work ?? null;
   try {
-    const identity = findIdentity(spec, facts, root);
+    joined = joinUser(spec);
+    const identity = findIdentity(spec, facts, root, joined?.maps);
     if (wantsCgroup(spec.limits)) {
       const made = makeCgroup({ spec, facts, listener, stopIfAsked, say, becomes: become !== undefined });
       cgroup = made;
@@ -114,8 +117,9 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
     const pipes = { gate: gate[0], report, kept, ...joining.told };
     const started = insideNetwork(spec.namespaces.joinNet, () =>
-      startChild(plans, cloneFlags(spec, facts), pipes, confined),
+      startChild(plans, cloneFlags(spec, facts), pipes, confined, joined),
     );
+    joined?.leave();
     if (rootTree !== undefined) close(rootTree);
     rootTree = undefined;
     joining.tasks.forEach(close);
@@ -142,7 +146,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
       if (failure !== null) throw childError(spec, started.failed(failure.op), failure.errno, root);
     };
     say(() => `child: process ${started.pid}`);
-    if (spec.user !== null) {
+    if (makesUser(spec)) {
       giveMaps(ids, child.pid, progress);
       write(gate[1], "g");
     }
@@ -204,6 +208,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
       reapNow(child.pid);
     }
     clearAway({ cgroup, self: facts, work: work() }, () => watcher?.dismiss(), progress);
+    joined?.leave();
     if (rootTree !== undefined) close(rootTree);
     close(root);
     if (sources.changes !== null) close(sources.changes.work.lock);

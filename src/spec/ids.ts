@@ -21,11 +21,24 @@ export interface IdMaps {
   readonly gids: readonly IdRange[];
 }
 
-/** Which ids a user namespace has: 0 alone, made of what the caller has, or as said. */
+/** Which ids a user namespace has: 0 alone, made of what the caller has, as said, or those of one that is there already. */
 export type User =
   | { readonly uid: number; readonly gid: number }
   | { readonly map: "auto" | "keep" }
+  /** a path or a process id */
+  | { readonly join: Bytes }
   | IdMaps;
+
+/** What a user namespace has. */
+export interface UserMaps extends IdMaps {
+  readonly setgroups: "allow" | "deny";
+}
+
+/** PATH or PID of a user namespace. @throws NsError (usage) */
+export function parseUserns(text: Bytes, option: string): Bytes {
+  if (/^[1-9]\d{0,9}$/.test(text) || (text.includes("/") && text.length < 4096)) return text;
+  throw usageError(`${option}: '${show(text.slice(0, 40))}' is no PATH or PID of a user namespace`);
+}
 
 /** What init runs as, in the user's words: numbers, or names in the root's own files. */
 export interface As {
@@ -54,7 +67,7 @@ export interface InitIds {
 /** The ids of one run on this host: host/identity.ts finds them. */
 export interface Identity {
   /** null: no user namespace */
-  readonly maps: (IdMaps & { readonly setgroups: "allow" | "deny" }) | null;
+  readonly maps: UserMaps | null;
   /** null: 0 and 0 */
   readonly init: InitIds | null;
 }

@@ -35,6 +35,13 @@ export interface Spec {
   readonly process: Process;
 }
 
+/** The user namespace that the container is to join; null: none, or one of its own. */
+export const joinedUser = ({ user }: Pick<Spec, "user">): Bytes | null =>
+  user !== null && "join" in user ? user.join : null;
+
+/** Has the container a user namespace that is made for it? */
+export const makesUser = ({ user }: Pick<Spec, "user">): boolean => user !== null && !("join" in user);
+
 /** A container without any option; pre, root and init are to be filled in. */
 export const defaultSpec = (): Spec => ({
   pre: null,

@@ -14,6 +14,7 @@ export const CLONE = {
   CLONE_VM: 0x100,
   CLONE_FILES: 0x400,
   CLONE_PIDFD: 0x1000,
+  CLONE_PARENT: 0x8000,
   CLONE_NEWNS: 0x20000,
   CLONE_NEWCGROUP: 0x2000000,
   CLONE_NEWUTS: 0x4000000,
@@ -78,6 +79,7 @@ export const PR_CAP_AMBIENT_RAISE = 2;
 /** CAP_CHECKPOINT_RESTORE (capabilities(7)) */
 export const LAST_CAPABILITY = 40;
 export const NS_GET_NSTYPE = 0xb703;
+export const NS_GET_OWNER_UID = 0xb704;
 export const MFD = { MFD_CLOEXEC: 1, MFD_ALLOW_SEALING: 2, MFD_EXEC: 0x10 } as const;
 export const RLIMIT = {
   RLIMIT_CPU: 0,

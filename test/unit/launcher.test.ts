@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { compileLauncher } from "../../src/sys/compile.ts";
 import * as arm64 from "../../src/sys/abi/arm64.ts";
 import * as x64 from "../../src/sys/abi/x64.ts";
-import { CODE_AT, DATA_BASE, dataBase, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
+import { CODE_AT, dataBase, HEAD_SIZE, programHead } from "../../src/sys/elf.ts";
 import { project } from "../project.ts";
 
 const { head, entry } = compileLauncher();

@@ -54,10 +54,15 @@ const typed = fc.letrec<{ one: [string, Value] }>((tie) => ({
     fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((n): [string, Value] => ["t", n]),
     fc.string({ unit: "binary-ascii" }).map((s): [string, Value] => ["s", s]),
     tie("one").map(([type, value]): [string, Value] => ["v", variant(type, value)]),
-    fc.tuple(tie("one"), fc.nat(3)).map(([[type, value], n]): [string, Value] => [`a${type}`, Array(n).fill(value)]),
+    fc
+      .tuple(tie("one"), fc.nat(3))
+      .map(([[type, value], n]): [string, Value] => [`a${type}`, Array(n).fill(value)]),
     fc
       .array(tie("one"), { minLength: 1, maxLength: 3 })
-      .map((all): [string, Value] => [`(${all.map(([type]) => type).join("")})`, all.map(([, value]) => value)]),
+      .map((all): [string, Value] => [
+        `(${all.map(([type]) => type).join("")})`,
+        all.map(([, value]) => value),
+      ]),
   ),
 })).one;
 
@@ -77,12 +82,19 @@ test("bytes that end too early are an error", () => {
 });
 
 const scope = { unit: "ns-1-a.scope", description: "ns: /init in /r", slice: "user-0.slice" };
-const call = { path: "/o", interface: "a.b", member: "C", signature: "ssa(sv)a(sa(sv))", values: scopeArguments(scope) };
+const call = {
+  path: "/o",
+  interface: "a.b",
+  member: "C",
+  signature: "ssa(sv)a(sa(sv))",
+  values: scopeArguments(scope),
+};
 
 test("a message tells its size as soon as its fixed part is there, and what is in it", () => {
   const bytes = encodeCall(call, 3);
   expect(messageSize(bytes.slice(0, 15))).toBeNull();
-  for (const part of [bytes.slice(0, 16), bytes, `${bytes}more`]) expect(messageSize(part)).toBe(bytes.length);
+  for (const part of [bytes.slice(0, 16), bytes, `${bytes}more`])
+    expect(messageSize(part)).toBe(bytes.length);
   expect(decodeMessage(bytes)).toMatchObject({ type: 1, member: "C", errorName: "", replyTo: 0 });
   expect(decodeMessage(bytes).values()).toEqual(call.values);
   expect(() => messageSize("B".padEnd(16, "\0"))).toThrow("not a D-Bus message");
@@ -136,8 +148,12 @@ test.each(given)("%p", (options, systemd) => {
 test("others are not taken", () => {
   expect(() => parseArgv(["--systemd=maybe"])).toThrow("--systemd: 'maybe' is neither yes nor no");
   expect(() => parseArgv(["--systemd", "--systemd"])).toThrow("more than once");
-  expect(() => parseArgv(["--systemd", "--cgroup", "a"])).toThrow("--systemd and --cgroup exclude each other");
+  expect(() => parseArgv(["--systemd", "--cgroup", "a"])).toThrow(
+    "--systemd and --cgroup exclude each other",
+  );
   const hugePages = [{ size: "2MB", limit: 0n }];
   expect(() => checkLimits(limits({ systemd: true, hugePages }))).toThrow("--systemd and --hugetlb exclude");
-  expect(() => checkSupported({ ...defaultSpec(), limits: limits({ systemd: true }) })).toThrow("command's alone");
+  expect(() => checkSupported({ ...defaultSpec(), limits: limits({ systemd: true }) })).toThrow(
+    "command's alone",
+  );
 });

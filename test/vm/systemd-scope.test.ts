@@ -111,13 +111,39 @@ describe.skipIf(await vmMissing("ns under systemd", needs))("ns under systemd", 
   }, 300_000);
 
   const nothingLeft = (name: string): void => expect(guest.of(name).left).toBe("");
-  const scoped = (slice: string): RegExp =>
-    new RegExp(`^${slice}/ns-\\d+-\\w+\\.scope/ns/\\d+-\\w+$`);
+  const scoped = (slice: string): RegExp => new RegExp(`^${slice}/ns-\\d+-\\w+\\.scope/ns/\\d+-\\w+$`);
 
   test("dump", () => {
-    for (const name of ["limits", "unlimited", "oom", "oom-at-once", "failing", "killed", "reloaded", "service", "session", "session-no", "session-unlimited", "no-manager", "user", "user-killed"]) {
+    for (const name of [
+      "limits",
+      "unlimited",
+      "oom",
+      "oom-at-once",
+      "failing",
+      "killed",
+      "reloaded",
+      "service",
+      "session",
+      "session-no",
+      "session-unlimited",
+      "no-manager",
+      "user",
+      "user-killed",
+    ]) {
       const c = guest.of(name);
-      console.log(name, c.status, JSON.stringify([c.out, c.err, c.left, c.file("cgroup"), c.file("values"), c.file("show"), c.file("memory.max")]));
+      console.log(
+        name,
+        c.status,
+        JSON.stringify([
+          c.out,
+          c.err,
+          c.left,
+          c.file("cgroup"),
+          c.file("values"),
+          c.file("show"),
+          c.file("memory.max"),
+        ]),
+      );
     }
     console.log(guest.of("limits").file("status-of-scope"), scoped("/system.slice"));
     nothingLeft("limits");

@@ -1,6 +1,6 @@
 /** Options about whose ids the container's are. */
 import { usageError } from "../../spec/error.ts";
-import { type IdMaps, parseAs, parseIdRange } from "../../spec/ids.ts";
+import { type IdMaps, parseAs, parseIdRange, parseUserns } from "../../spec/ids.ts";
 import { show } from "../../sys/bytes.ts";
 import type { Draft, Flag } from "./flag.ts";
 
@@ -50,6 +50,16 @@ export const idFlags: readonly Flag[] = [
     apply: (draft, value, option) => {
       const { uids, gids } = mapsOf(draft);
       draft.spec.user = { uids: [...uids], gids: [...gids, parseIdRange(value, option, gids)] };
+    },
+  },
+  {
+    name: "userns",
+    kind: "value",
+    hint: "PATH|PID",
+    help: "use this user namespace, with its maps: a file, or a process's",
+    excludes: ["user", "map", "map-uid", "map-gid", "idmap-root"],
+    apply: ({ spec }, value, option) => {
+      spec.user = { join: parseUserns(value, option) };
     },
   },
   {
