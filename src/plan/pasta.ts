@@ -27,7 +27,7 @@ export function pastaPlan(facts: Facts, place: PastaPlace): Op[] {
   const argv = { strings: [place.executable, ...place.args] };
   return [
     { call: "setsid", args: [], step: "give pasta a session" },
-    // pasta's change of ids takes it back: the watcher sees to it from then on
+    // beside the watcher, which is there for the case that a change of ids has taken this back
     { call: "prctl", args: [PR.PR_SET_PDEATHSIG, SIGNALS.SIGKILL], step: "die with the parent" },
     {
       call: "openat",
