@@ -51,8 +51,8 @@ export function wantsScope({ systemd, cgroup, hugePages, ...limits }: Limits, be
   if (!becomes || cgroup !== null || hugePages !== null) return false;
   return (
     hasCgroupLimits({ systemd, cgroup, hugePages, ...limits }) &&
-    isSession(ownPath()) &&
-    access(BOOTED, 0) === 0
+    access(BOOTED, 0) === 0 &&
+    isSession(ownPath())
   );
 }
 
