@@ -73,8 +73,8 @@ export function becomeInit({ maps, init }: Identity): Op[] {
       : [{ call: "setgroups", args: groupList(groups), step: "give init its groups" } satisfies Op]),
     { call: "setresgid", args: [gid, gid, gid], step: `become gid ${gid} for init` },
     { call: "setresuid", args: [uid, uid, uid], step: `become uid ${uid} for init` },
-    // the kernel does it only when uid 0 is left
-    ...(maps !== null && !isMapped(maps.uids, 0) ? [setCapabilities(false, "give up capabilities")] : []),
+    // the kernel does it only when uid 0 is left, not where the caller's securebits forbid it, and never of inheritable ones
+    ...(uid === 0 ? [] : [setCapabilities(false, "give up capabilities")]),
   ];
 }
 
