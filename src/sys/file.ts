@@ -79,8 +79,8 @@ export const access = (path: Bytes, mode: number): number =>
 
 export const makeDirectory = (path: Bytes): number =>
   scratch((memory) => call("mkdirat", AT_FDCWD, memory.placeString(path), 0o755));
-export const removeDirectory = (path: Bytes): number =>
-  scratch((memory) => call("unlinkat", AT_FDCWD, memory.placeString(path), AT_REMOVEDIR));
+export const removeDirectory = (path: Bytes, directory = AT_FDCWD): number =>
+  scratch((memory) => call("unlinkat", directory, memory.placeString(path), AT_REMOVEDIR));
 
 /** fchownat(2). */
 export const changeOwner = (path: Bytes, uid: number, gid: number): number =>
@@ -133,6 +133,13 @@ export interface Entry {
 export function list(path: Bytes): Entry[] | number {
   const fd = open(path, O.O_RDONLY | O.O_DIRECTORY);
   if (fd < 0) return fd;
+  const entries = listOpen(fd);
+  close(fd);
+  return entries;
+}
+
+/** The same of an open directory. */
+export function listOpen(fd: number): Entry[] | number {
   const entries: Entry[] = [];
   const failed = scratch((memory) => {
     const buffer = memory.reserve(CHUNK);
@@ -147,7 +154,6 @@ export function list(path: Bytes): Entry[] | number {
       }
     }
   });
-  close(fd);
   return failed < 0 ? failed : entries;
 }
 
