@@ -7,14 +7,12 @@ import type { Identity } from "../spec/ids.ts";
 import { type Found, type Mount, NO_SOURCES, type Sources, type Submount } from "../spec/mounts.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
-import { MFD, MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, open, readFile, readLink, statusOf, workingDirectory } from "../sys/file.ts";
-import { call, scratch } from "../sys/kernel.ts";
+import { close, open, poll, readFile, readLink, statusOf, workingDirectory } from "../sys/file.ts";
+import { contentOf, type Wait } from "./content.ts";
 import { parseMountinfo } from "./status.ts";
 import { takeWork } from "./work.ts";
-
-const CHUNK = 65536;
 
 /** What a remount has to keep, by its name in mountinfo. */
 const FLAGS: Readonly<Record<string, number>> = {
@@ -85,44 +83,27 @@ function findDirectory(path: Bytes, facts: Facts, what: string): Found {
   return found;
 }
 
-/** Reads a descriptor of the caller's to its end, into memory that the child inherits. */
-function contentOf(descriptor: number, target: Bytes): Found {
-  const fail = (errno: number): never => {
-    throw new NsError(`cannot read descriptor ${descriptor} for ${show(target)}: ${errnoText(errno)}`, {
-      errno,
-    });
-  };
-  const fd = scratch((memory) => call("memfd_create", memory.placeString("file"), MFD.MFD_CLOEXEC));
-  if (fd < 0) fail(-fd);
-  let size = 0;
-  const result = scratch((memory) => {
-    const buffer = memory.reserve(CHUNK);
-    for (;;) {
-      const n = call("read", descriptor, buffer, CHUNK);
-      if (n <= 0) return n;
-      const written = call("write", fd, buffer, n);
-      if (written !== n) return written < 0 ? written : -errnoNumber("ENOSPC");
-      size += n;
-    }
-  });
-  if (result === 0 && call("lseek", fd, 0, 0) === 0)
-    return { path: target, isDirectory: false, descriptor: fd, size, below: [] };
-  close(fd);
-  return fail(-result);
-}
-
-function sourcesOf(mount: Mount, facts: Facts): Found[] {
+function sourcesOf(mount: Mount, facts: Facts, wait: Wait): Found[] {
   const what = mount.type === "overlay" ? "in an overlay" : "as a bind's source";
   if (mount.type === "overlay") return mount.lower.map((path) => findDirectory(path, facts, what));
-  if (mount.type === "file") return [contentOf(mount.descriptor, mount.target)];
+  if (mount.type === "file") return [contentOf(mount.descriptor, mount.target, wait)];
   if (mount.type !== "bind") return [];
   if (!mount.optional) return [mustFind(mount.source, facts, what)];
   const found = find(mount.source, facts, what);
   return found === null ? [] : [found];
 }
 
+/** Does a path lead into the directory? Not by what its name says, but by where it is. */
+function liesIn(directory: number, path: Bytes): boolean {
+  const fd = open(path, O.O_PATH);
+  const [outer, inner] = [directory, fd].map((one) => readLink(`/proc/self/fd/${one}`));
+  if (fd >= 0) close(fd);
+  if (typeof outer !== "string" || typeof inner !== "string") return false;
+  return inner === outer || inner.startsWith(outer === "/" ? "/" : `${outer}/`);
+}
+
 /** The directories for the root's changes. */
-function changesOf(spec: Spec, facts: Facts, identity: Identity | null): Sources["changes"] {
+function changesOf(spec: Spec, facts: Facts, root: number, identity: Identity | null): Sources["changes"] {
   const { changes } = spec.rootfs;
   if (changes?.to !== "directory") return null;
   const what = "for an overlay";
@@ -131,6 +112,8 @@ function changesOf(spec: Spec, facts: Facts, identity: Identity | null): Sources
   const path = given ?? upper;
   if (/[,:\\]/.test(`${upper}${path}`))
     throw new NsError(`cannot use ${show(path)} ${what}: its path holds a comma, colon or backslash`);
+  for (const inside of [upper, path])
+    if (liesIn(root, inside)) throw new NsError(`cannot use ${show(inside)} ${what}: it lies in NEWROOT`);
   return { upper, work: takeWork(spec, facts, identity, upper, given) };
 }
 
@@ -143,13 +126,20 @@ const isPlain = ({ mounts, rootfs }: Spec, { kernel }: Facts): boolean =>
 /**
  * Finds everything.
  * @param root a descriptor of NEWROOT
+ * @param wait how to wait for what a --file is made of
  * @throws NsError when something is not there or cannot be used; nothing is left then
  */
-export function findSources(spec: Spec, facts: Facts, root: number, identity: Identity | null): Sources {
+export function findSources(
+  spec: Spec,
+  facts: Facts,
+  root: number,
+  identity: Identity | null,
+  wait: Wait = (descriptor) => poll([descriptor], -1),
+): Sources {
   if (isPlain(spec, facts)) return NO_SOURCES;
   const mounts: Found[][] = [];
   try {
-    for (const mount of spec.mounts) mounts.push(sourcesOf(mount, facts));
+    for (const mount of spec.mounts) mounts.push(sourcesOf(mount, facts, wait));
     const below = facts.kernel.mountSetattr ? [] : mountsBelow(root);
     return {
       mounts,
@@ -157,7 +147,7 @@ export function findSources(spec: Spec, facts: Facts, root: number, identity: Id
         { path: absolute(spec.root), isDirectory: true, descriptor: null, size: 0, below },
         ...spec.rootfs.lower.map((path) => findDirectory(path, facts, "below NEWROOT")),
       ],
-      changes: changesOf(spec, facts, identity),
+      changes: changesOf(spec, facts, root, identity),
     };
   } catch (error) {
     closeSources({ ...NO_SOURCES, mounts });

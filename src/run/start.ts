@@ -87,7 +87,10 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
       cgroup = made;
       for (const branch of made) say(() => showBranch(branch, spec.limits));
     }
-    sources = findSources(spec, facts, root, identity);
+    sources = findSources(spec, facts, root, identity, (fd) => {
+      listener.waitForInput(fd);
+      stopIfAsked(listener);
+    });
     const confined = isConfined(spec.limits, cgroup);
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
