@@ -40,6 +40,11 @@ const MOUNT_NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EACCES"],
     "with --user it is looked up with the rights of UID and GID, not with yours",
   ],
+  [
+    /^mount .* on \//,
+    ["EINVAL", "ENOTDIR"],
+    "a file can be mounted on a file only, a directory on a directory",
+  ],
   [/overlay/, ["EPERM"], "ordinary users may mount overlays from Linux 5.11 on"],
   [/overlay/, ["EACCES"], "the directories for changes have to belong to the container's root"],
   [
@@ -47,6 +52,7 @@ const MOUNT_NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     ["EINVAL"],
     "the kernel log says why (dmesg): directories for changes have to be on one mount, apart from each other",
   ],
+  [/overlay/, ["ELOOP"], "the directories may not lie in one another"],
   [/overlay/, ["ENODEV"], "this kernel has no overlayfs: modprobe overlay"],
   [/overlay/, ["EBUSY"], "another overlay uses the directories for changes"],
   [
@@ -82,6 +88,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     /^(bind|mount) the root/,
     ["EINVAL"],
     "something is mounted below the root that this user may not carry along",
+  ],
+  [
+    /^(bind|take) the root/,
+    ["EACCES"],
+    "the container's ids may not enter NEWROOT: give them the right to, or give UID and GID that have it",
   ],
   ...MOUNT_NOTES,
   [
