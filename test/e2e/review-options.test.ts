@@ -1,0 +1,165 @@
+/** What a review of the options as an attacker and as a demanding user has found, end to end. */
+import { describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import {
+  callers,
+  folder,
+  ids,
+  launch,
+  leavesNothing,
+  line,
+  makeSmallRoot,
+  ns,
+  ordinary,
+  root,
+  rootTest,
+  run,
+  runCommand,
+  until,
+  user,
+} from "../harness.ts";
+
+leavesNothing();
+
+let count = 0;
+const directory = (): string => {
+  const path = join(folder, `review-${count++}`);
+  mkdirSync(path);
+  return path;
+};
+
+describe("--as leaves no capability behind", () => {
+  const CAPABLE = [
+    "setpriv",
+    "--inh-caps=+net_admin,+sys_admin",
+    "--ambient-caps=+net_admin,+sys_admin",
+    "--securebits=+no_setuid_fixup",
+  ];
+  const read = [
+    "-",
+    root,
+    "/bin/sh",
+    "--",
+    "-c",
+    "grep -h -E 'Cap(Inh|Prm|Eff|Amb)' /proc/1/status /proc/self/status",
+  ];
+
+  for (const reaper of [[], ["--reaper"]])
+    rootTest(`nor what the caller's securebits would keep ${reaper.join("")}`, async () => {
+      const { stdout, status } = await runCommand([...CAPABLE, ns, "--as", "nobody", ...reaper, ...read]);
+      expect(status).toBe(0);
+      const sets = stdout.trim().split("\n");
+      expect(sets).toHaveLength(8);
+      for (const set of sets) expect(set).toMatch(/^Cap...:\t0+$/);
+    });
+});
+
+describe("--overlay: what lies under the name of the kernel's directory", () => {
+  const over = (upper: string) => run(["--overlay", upper, "-", root, "/bin/true"]);
+
+  rootTest("a link to somewhere is refused, and nothing is removed there", async () => {
+    const upper = directory();
+    const victim = directory();
+    mkdirSync(join(victim, "work"));
+    writeFileSync(join(victim, "work/precious"), "");
+    symlinkSync(victim, `${upper}.ns-work`);
+    const { status, stderr } = await over(upper);
+    expect(stderr).toContain(
+      `ns: cannot use ${upper}.ns-work for the overlay: not a directory\nnote: remove it`,
+    );
+    expect(status).toBe(125);
+    expect(readdirSync(join(victim, "work"))).toEqual(["precious"]);
+    rmSync(`${upper}.ns-work`);
+  });
+
+  rootTest("another user's directory is refused, what an earlier run has left is not", async () => {
+    const upper = directory();
+    const left = `${upper}.ns-work`;
+    mkdirSync(join(left, "work/x"), { recursive: true });
+    writeFileSync(join(left, "work/y"), "");
+    chownSync(left, 4321, 4321);
+    const refused = await over(upper);
+    expect(refused.stderr).toContain(`${left} for the overlay: it belongs to uid 4321\n`);
+    expect(refused.status).toBe(125);
+    chownSync(left, 0, 0);
+    expect(await over(upper)).toMatchObject({ status: 0, stderr: "" });
+    expect(existsSync(left)).toBe(false);
+  });
+
+  test("a directory for changes that lies in NEWROOT is said to", async () => {
+    const own = makeSmallRoot(`review-${count++}`);
+    const upper = join(own, "tmp/upper");
+    mkdirSync(upper);
+    symlinkSync(upper, join(folder, `upper-${count}`));
+    for (const name of [upper, join(folder, `upper-${count}`)]) {
+      const { stderr, status } = await run([...user, "--overlay", name, "-", own, "/bin/true", ...ids]);
+      expect(stderr).toBe(`ns: cannot use ${name} for an overlay: it lies in NEWROOT\n`);
+      expect(status).toBe(125);
+    }
+    expect(existsSync(`${upper}.ns-work`)).toBe(false);
+  });
+});
+
+test.each(callers)(
+  "--file from a pipe that nobody writes to: ns can be stopped, %s",
+  async (_, unprivileged) => {
+    const fifo = join(folder, `fifo-${count++}`);
+    await runCommand(["mkfifo", "-m", "666", fifo]);
+    const options = ["--tmpfs", "/run", "--file", "0:/run/x"];
+    const words = line(unprivileged, ["/bin/cat", "/run/x"], { options });
+    const waiting = launch(["sh", "-c", 'exec "$@" 0<>"$0"', fifo, ...words], { unprivileged });
+    await until("ns catches SIGTERM", () => {
+      const caught =
+        /^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${waiting.pid}/status`, "utf8"))?.[1] ?? "0";
+      return (BigInt(`0x${caught}`) & (1n << 14n)) !== 0n;
+    });
+    waiting.kill("SIGTERM");
+    expect(await waiting.ended).toMatchObject({
+      status: 143,
+      stderr: "ns: stopped by SIGTERM before init was started\n",
+    });
+  },
+);
+
+test("a file is not mounted on a directory, and a note says so", async () => {
+  const { stderr, status } = await run([
+    ...user,
+    "--bind",
+    "/etc/passwd:/mnt",
+    "-",
+    root,
+    "/bin/true",
+    ...ids,
+  ]);
+  expect(stderr).toContain("ns: cannot mount /etc/passwd on /mnt: ");
+  expect(stderr).toContain("\nnote: a file can be mounted on a file only, a directory on a directory\n");
+  expect(status).toBe(125);
+});
+
+rootTest("a root that the container's ids may not enter is explained", async () => {
+  const closed = makeSmallRoot(`review-${count++}`);
+  chmodSync(closed, 0o700);
+  const { stderr, status } = await run([
+    "-u",
+    "-",
+    closed,
+    "/bin/true",
+    `${ordinary.uid}`,
+    `${ordinary.gid}`,
+  ]);
+  expect(stderr).toContain(
+    "ns: cannot bind the root: permission denied\nnote: the container's ids may not enter",
+  );
+  expect(status).toBe(125);
+});
