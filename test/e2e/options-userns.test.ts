@@ -5,6 +5,7 @@ import { join } from "node:path";
 import {
   asOrdinary,
   callers,
+  expectNothingLeft,
   folder,
   launch,
   leavesNothing,
@@ -65,11 +66,11 @@ describe.each(callers)("%s", (_, unprivileged) => {
   test("all other namespaces are its own, and belong to that one", async () => {
     const { pid } = await hold(unprivileged);
     const command = `echo $$; hostname; ls /proc/sys/net/ipv4/conf | tr '\\n' ' '; touch /tmp/x 2>/dev/null || echo ro
-      mount -t tmpfs none /mnt && umount /mnt && hostname other && hostname; sleep 0; grep -c . /proc/self/mountinfo`;
+      mount -t tmpfs none /mnt && umount /mnt && hostname other && hostname`;
     const ran = await start(pid, command, ["-n", "--read-only", "--hostname", "box"]);
     expect(ran).toMatchObject({
       status: 0,
-      stdout: "1\nbox\nall default lo ro\nother\n2\n",
+      stdout: "1\nbox\nall default lo ro\nother\n",
       stderr: "",
     });
   });
@@ -105,23 +106,24 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect((await running.ended).signal).toBe("SIGKILL");
   });
 
-  test("SIGKILL of ns at each of its steps leaves nothing", async () => {
+  test("SIGKILL of ns at its steps leaves nothing", async () => {
     const { pid } = await hold(unprivileged);
-    for (let step = 1; step < 60; step += 6) {
-      const running = launch(
-        [
-          "sh",
-          "-c",
-          `"$@" 2>&1 | { head -n ${step} >/dev/null; kill -KILL $$; }`,
-          "sh",
-          ...words(pid, "exec sleep 1000", ["-v", "-n"]),
-        ],
-        { unprivileged },
-      );
-      running.kill("SIGCONT");
-      await running.ended;
+    const line = words(pid, "exit 0", ["-v", "-n"]);
+    const { stderr } = await runCommand(line, { unprivileged });
+    const last = stderr.split("\n").length - 1;
+    expect(last).toBeGreaterThan(20);
+    for (let step = 0; step < last; step += 3) {
+      const running = launch(line, { unprivileged });
+      let over = false;
+      const ended = running.ended.then(() => {
+        over = true;
+      });
+      await until(`line ${step}`, () => over || running.stderr().split("\n").length - 1 > step);
+      running.kill("SIGKILL");
+      await ended;
+      await expectNothingLeft();
     }
-  });
+  }, 60_000);
 
   test("PRE sees the namespace; when it fails nothing is left", async () => {
     const { pid, name } = await hold(unprivileged);
@@ -169,7 +171,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
   test.each([
     ["box", "--userns: 'box' is no PATH or PID of a user namespace"],
     ["0", "--userns: '0' is no PATH or PID of a user namespace"],
-    ["", "--userns: '' is no PATH or PID of a user namespace"],
+    ["", "--userns needs a value: PATH|PID"],
   ])("'%s' is a usage error", async (user, why) => {
     const ran = await runCommand([ns, `--userns=${user}`, "-", root, "/bin/true"], { unprivileged });
     expect(ran.status).toBe(2);
