@@ -3,6 +3,7 @@
  * a byte each (sys/kernel.ts): none is lost, not even across an exec, and no event loop has to be started for them. This is
  * what is done with them before init runs; from then on machine code reads the pipe (supervise.ts).
  */
+import { NsError } from "../spec/error.ts";
 import { O, SIG_UNBLOCK, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
 import { pipe, poll, write } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
@@ -27,6 +28,8 @@ export interface Listener {
   giveBack(signals: readonly number[]): void;
   /** the first signal that asked ns to stop, if one has come */
   stopped(): SignalName | null;
+  /** @throws NsError when one has */
+  stopIfAsked(): void;
   /** waits until there is something to read from the descriptor, or a signal has come; handles signals */
   waitForInput(descriptor: number): void;
   /** waits for the end of a child; handles signals */
@@ -92,6 +95,11 @@ export function listen(ignored: readonly number[]): Listener | null {
     stopped() {
       drain();
       return stopped;
+    },
+    stopIfAsked() {
+      const signal = listener.stopped();
+      if (signal === null) return;
+      throw new NsError(`stopped by ${signal} before init was started`, { status: 128 + SIGNALS[signal] });
     },
     waitForInput(descriptor) {
       wait([descriptor, caught]);

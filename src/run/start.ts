@@ -3,10 +3,8 @@ import { type Cgroup, endOf } from "../host/cgroup/cgroup.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { insideNetwork } from "../host/netns.ts";
-import { closeSources, findSources, inheritedOf } from "../host/sources.ts";
-import { childPlan, enterPlan } from "../plan/child.ts";
+import { closeSources, findSources } from "../host/sources.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
-import { closeDescriptors } from "../plan/process.ts";
 import { showChild } from "../plan/show.ts";
 import { NsError } from "../spec/error.ts";
 import { wantsCgroup } from "../spec/limits.ts";
@@ -23,9 +21,10 @@ import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { confine, isConfined, showBranch } from "./limits.ts";
 import { prepareJoin } from "./join.ts";
-import { type Listener, listen } from "./listen.ts";
-import { endNetwork, networkPlace, startNetwork } from "./network.ts";
+import { listen } from "./listen.ts";
+import { endNetwork, startNetwork } from "./network.ts";
 import { runPre } from "./pre.ts";
+import { preparePlans } from "./prepare.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { superviseInit } from "./supervise.ts";
@@ -33,12 +32,6 @@ import { makeCgroup } from "./systemd.ts";
 import { type Joined, joinUser } from "./userns.ts";
 import { handOver } from "./waiter.ts";
 import { startWatcher, type Watcher } from "./watcher.ts";
-
-const stopIfAsked = (listener: Listener): void => {
-  const signal = listener.stopped();
-  if (signal === null) return;
-  throw new NsError(`stopped by ${signal} before init was started`, { status: 128 + SIGNALS[signal] });
-};
 
 export interface RunOptions {
   /** told one line a step */
@@ -83,42 +76,30 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     joined = joinUser(spec);
     const identity = findIdentity(spec, facts, root, joined?.maps);
     if (wantsCgroup(spec.limits)) {
-      const made = makeCgroup({ spec, facts, listener, stopIfAsked, say, becomes: become !== undefined });
+      const made = makeCgroup({ spec, facts, listener, say, becomes: become !== undefined });
       cgroup = made;
       for (const branch of made) say(() => showBranch(branch, spec.limits));
     }
     sources = findSources(spec, facts, root, identity, (fd) => {
       listener.waitForInput(fd);
-      stopIfAsked(listener);
+      listener.stopIfAsked();
     });
     const confined = isConfined(spec.limits, cgroup);
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
-    const path = workingDirectory();
+    const here = workingDirectory();
+    const path = typeof here === "string" ? here : spec.root;
     const inherited = inheritedDescriptors(facts);
     if (spec.user !== null && facts.capabilities.setGid) call("setgroups", 0, 0);
     const ids = { spec, facts, identity, inherited, listener };
-    rootTree = idmappedRoot(ids, root, typeof path === "string" ? path : spec.root);
+    rootTree = idmappedRoot(ids, root, path);
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
     const joining = prepareJoin(cgroup);
-    const place = {
-      ...joining.place,
-      ...{ gate, inherited, life: life[1], report: report[1], sources },
-      rootPath: typeof path === "string" ? path : spec.root,
-      ...(identity === null ? {} : { identity }),
-      ...(rootTree === undefined ? {} : { rootTree }),
-      ...networkPlace(spec),
-    };
-    const plans = {
-      enter: enterPlan(spec, place),
-      close: closeDescriptors(facts, inherited, spec.process.passFds),
-      main: childPlan(spec, facts, place),
-    };
+    const ready = { identity, inherited, sources, joining, path, rootTree, gate, life, report };
+    const { plans, pipes } = preparePlans(spec, facts, ready);
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
-    const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
-    const pipes = { gate: gate[0], report, kept, ...joining.told };
     const started = insideNetwork(spec.namespaces.joinNet, () =>
       startChild(plans, cloneFlags(spec, facts), pipes, confined, joined),
     );
@@ -159,7 +140,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
       confine(spec.limits, joining.rest, child.pid, facts);
     }
     helper = startNetwork({ spec, facts, child: child.pid, inherited, listener, say, watch });
-    stopIfAsked(listener);
+    listener.stopIfAsked();
     if (post !== null) armPost(post, started.pid, watch(), facts, inherited, listener);
     if (spec.pre !== null) {
       const { pre } = spec;
@@ -171,7 +152,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
           watch().watchPre(pid);
         },
       });
-      stopIfAsked(listener);
+      listener.stopIfAsked();
       say(() => "pre script: exited with status 0");
     }
 

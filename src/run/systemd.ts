@@ -62,8 +62,6 @@ export interface Entering {
   readonly listener: Listener;
   /** this process does nothing else than this run */
   readonly becomes: boolean;
-  /** throws when a signal has asked for the end */
-  readonly stopIfAsked: (listener: Listener) => void;
   readonly say: (line: () => string) => void;
 }
 
@@ -82,14 +80,14 @@ function unreachable(path: string, errno: number, uid: number): NsError {
 }
 
 /** Waits for the socket, at most `PATIENCE` and not longer than the user does. */
-function waiter({ listener, stopIfAsked }: Entering): (socket: number) => void {
+function waiter({ listener }: Entering): (socket: number) => void {
   const until = performance.now() + PATIENCE;
   return (socket) => {
     while (poll([socket], 0) !== 1) {
       const left = Math.ceil(until - performance.now());
       if (left <= 0) throw new RangeError(`no answer in ${PATIENCE / 1000} seconds`);
       poll([socket, listener.caught], left);
-      stopIfAsked(listener);
+      listener.stopIfAsked();
     }
   };
 }

@@ -57,7 +57,7 @@ test("arm64's entry calls the launcher with the task whose address the data begi
   const stub = (CODE_AT + code.length) / 4;
   const call = stub + 4;
   const immediate = (at: number): number => (words[at]! >> 5) & 0xffff;
-  expect(immediate(stub + 1) + immediate(stub + 2) * 65536).toBe(dataBase(x64.HEAD_SIZE));
+  expect(immediate(stub + 1) + immediate(stub + 2) * 65536).toBe(dataBase(arm64.HEAD_SIZE));
   expect(words[call]! >>> 26).toBe(0x94000000 >>> 26);
   expect((call + ((words[call]! << 6) >> 6)) * 4).toBe(CODE_AT + 8);
 });

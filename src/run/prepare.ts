@@ -1,0 +1,47 @@
+/** Puts together the child's plans and what it is to have open. The last thing that start.ts does before the clone. */
+import { inheritedOf } from "../host/sources.ts";
+import { childPlan, enterPlan } from "../plan/child.ts";
+import { closeDescriptors } from "../plan/process.ts";
+import type { Identity } from "../spec/ids.ts";
+import type { Sources } from "../spec/mounts.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import type { Pipes, Plans } from "./child.ts";
+import type { Joining } from "./join.ts";
+import { networkPlace } from "./network.ts";
+
+/** What was found and opened for this run. */
+export interface Ready {
+  readonly identity: Identity | null;
+  readonly inherited: readonly number[];
+  readonly sources: Sources;
+  readonly joining: Joining;
+  /** NEWROOT's path as it is now, and NEWROOT as a tree of mounts, if it had to be made ready */
+  readonly path: Bytes;
+  readonly rootTree: number | undefined;
+  /** pipes: the gate, the watcher's, the report's */
+  readonly gate: readonly [number, number];
+  readonly life: readonly [number, number];
+  readonly report: readonly [number, number];
+}
+
+export function preparePlans(spec: Spec, facts: Facts, ready: Ready): { plans: Plans; pipes: Pipes } {
+  const { identity, inherited, sources, joining, path, rootTree, gate, life, report } = ready;
+  const place = {
+    ...joining.place,
+    ...{ gate, inherited, life: life[1], report: report[1], sources },
+    rootPath: path,
+    ...(identity === null ? {} : { identity }),
+    ...(rootTree === undefined ? {} : { rootTree }),
+    ...networkPlace(spec),
+  };
+  const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
+  return {
+    plans: {
+      enter: enterPlan(spec, place),
+      close: closeDescriptors(facts, inherited, spec.process.passFds),
+      main: childPlan(spec, facts, place),
+    },
+    pipes: { gate: gate[0], report, kept, ...joining.told },
+  };
+}
