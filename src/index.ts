@@ -9,4 +9,5 @@ export { type PlanLine, plan } from "./run/plan.ts";
 export { type Container, type ContainerOptions, start, startSpec } from "./run/container.ts";
 export { type RunOptions, run } from "./run/start.ts";
 export type { Standard } from "./run/standard.ts";
+export { checkSupported } from "./run/unsupported.ts";
 export { specOf, type Wanted } from "./spec/wanted.ts";

@@ -94,6 +94,7 @@ describe("a wrong line is named, and nothing is started", () => {
     [line("true", { memory: "1X" }), /^ns: line 2: "memory"/],
     [line("true", { args: "x" }), /^ns: line 2: "args": has to be a list/],
     [line("true", { capture: 1 }), /^ns: line 2: "capture"/],
+    [line("true", { timeout: "1s" }), /^ns: line 2: process\.stop: only the command can do this so far/],
     [line("true", { root: undefined }), /^ns: line 2: "root" is missing/],
     [line("true", { init: "/bin/\0" }), /^ns: line 2: "init": a string may not hold a zero byte/],
   ])("%s", async (wrong, message) => {

@@ -154,6 +154,6 @@ test("others are not taken", () => {
   const hugePages = [{ size: "2MB", limit: 0n }];
   expect(() => checkLimits(limits({ systemd: true, hugePages }))).toThrow("--systemd and --hugetlb exclude");
   expect(() => checkSupported({ ...defaultSpec(), limits: limits({ systemd: true }) })).toThrow(
-    "command's alone",
+    "only the command",
   );
 });

@@ -1,7 +1,8 @@
 /** What a program may hand to the library, and what becomes of it. */
 import { describe, expect, test } from "bun:test";
 import { NsError } from "../../src/spec/error.ts";
-import { defaultSpec } from "../../src/spec/spec.ts";
+import { checkSupported } from "../../src/run/unsupported.ts";
+import { defaultSpec, type Spec } from "../../src/spec/spec.ts";
 import { specOf, type Wanted } from "../../src/spec/wanted.ts";
 
 const least = { root: "/r", init: "/i" };
@@ -10,6 +11,20 @@ const of = (more: object) => specOf({ ...least, ...more } as Wanted);
 test("all but root and init is the default", () => {
   expect(specOf(least)).toEqual({ ...defaultSpec(), ...least });
   expect(of({ pre: undefined, user: null, limits: {}, args: [] })).toEqual(specOf(least));
+});
+
+test("what only the command can do is refused, whatever asks for it", () => {
+  const spec = specOf(least);
+  expect(() => checkSupported(spec)).not.toThrow();
+  const refused: Partial<Spec>[] = [
+    { user: { join: "/proc/1/ns/user" } },
+    { network: { mode: "pasta" } },
+    { rootfs: { ...spec.rootfs, image: "/image" } },
+    { limits: { ...spec.limits, systemd: true } },
+    { process: { ...spec.process, post: "/post" } },
+    { process: { ...spec.process, stop: { ...spec.process.stop, timeout: 1000 } } },
+  ];
+  for (const more of refused) expect(() => checkSupported({ ...spec, ...more })).toThrow("only the command");
 });
 
 test("text becomes bytes, everywhere", () => {

@@ -2,7 +2,7 @@
  * `ns batch [--jobs N] FILE|-`: one container for each line of JSON, several at a time, and one line of JSON for each
  * result, in the order in which they end. All lines are read and checked before the first container is started.
  */
-import { type Container, type Outcome, type Spec, startSpec } from "../../index.ts";
+import { checkSupported, type Container, type Outcome, type Spec, startSpec } from "../../index.ts";
 import { EXIT, NsError, usageError } from "../../spec/error.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import { O, SIGNALS, type SignalName } from "../../sys/constants.ts";
@@ -53,7 +53,9 @@ function parseLine(text: string, number: number): Line {
   const { id, capture = false, ...rest } = value as Record<string, unknown>;
   if (typeof capture !== "boolean") throw refuse('"capture": has to be true or false');
   try {
-    return { number, id, capture, spec: specOfJson(rest, isDebug) };
+    const spec = specOfJson(rest, isDebug);
+    checkSupported(spec);
+    return { number, id, capture, spec };
   } catch (error) {
     throw refuse((error as Error).message);
   }
