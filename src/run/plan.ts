@@ -14,7 +14,8 @@ import { postPlan, prePlan } from "../plan/pre.ts";
 import { flagsInside } from "../plan/userns.ts";
 import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
-import type { Identity } from "../spec/ids.ts";
+import { NsError } from "../spec/error.ts";
+import { type Identity, numberOf } from "../spec/ids.ts";
 import { type Limits, wantsCgroup } from "../spec/limits.ts";
 import { type Facts, joinedUser, makesUser, type Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
@@ -60,6 +61,12 @@ function cgroupsOf({ cgroup, ...limits }: Limits, scoped: boolean) {
 /** The ids of the run, for which files of the root may have to be read. */
 function identityOf(spec: Spec, facts: Facts): Identity | null {
   const { image } = spec.rootfs;
+  const { as } = spec.ids;
+  const words = as === null ? [] : [as.user, as.group ?? "", ...as.groups];
+  if (image !== null && words.some((word) => numberOf(word) === null))
+    throw new NsError("--dry-run does not look into the image, where --as would", {
+      note: "give numbers: --as UID:GID",
+    });
   const root = image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
   try {
     const joined = joinedUser(spec);

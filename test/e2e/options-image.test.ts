@@ -365,4 +365,11 @@ test("--dry-run shows it and touches nothing", async () => {
   expect(ran).toMatchObject({ status: 0, stderr: "" });
   expect(ran.stdout).toContain("LOOP_CONFIGURE");
   expect(existsSync(path)).toBe(false);
+  if (!isRoot) return;
+  const as = (who: string) => run(["--dry-run", "--image", path, "--as", who, "-", "/", "/bin/true"]);
+  expect((await as("1:2,3")).status).toBe(0);
+  for (const who of ["guest", "1", "1:guest"])
+    expect((await as(who)).stderr).toStartWith(
+      "ns: --dry-run does not look into the image, where --as would\n",
+    );
 });
