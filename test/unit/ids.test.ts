@@ -16,6 +16,7 @@ import {
   isMapped,
   parseAs,
   parseIdRange,
+  parseUserns,
   showRange,
 } from "../../src/spec/ids.ts";
 import { defaultSpec, type Facts, type Spec } from "../../src/spec/spec.ts";
@@ -333,4 +334,16 @@ describe("how maps are written", () => {
       "--map-gid 0:1001:2: those gids outside are not yours",
     );
   });
+});
+
+describe("--userns", () => {
+  test.each(["1", "4194304", "/proc/1/ns/user", "./bound", "/a b"])("%p is a PATH or a PID", (text) => {
+    expect(parseUserns(text, "--userns")).toBe(text);
+  });
+  test.each(["", "0", "01", "-1", "1x", "name", "99999999999", `/${"x".repeat(4096)}`])(
+    "%p is none",
+    (text) => {
+      expect(() => parseUserns(text, "--userns")).toThrow("is no PATH or PID of a user namespace");
+    },
+  );
 });

@@ -4,6 +4,7 @@ import { parseArgv, specOf } from "../../src/cli/argv.ts";
 import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
 import { cloneFlags } from "../../src/plan/namespaces.ts";
 import { showClone, showOp } from "../../src/plan/show.ts";
+import { doorPlan, flagsInside, guestPlan } from "../../src/plan/userns.ts";
 import type { Identity } from "../../src/spec/ids.ts";
 import type { Facts, Spec } from "../../src/spec/spec.ts";
 
@@ -66,5 +67,24 @@ describe("order that security rests on", () => {
     const at = (start: string) => texts.findIndex((text) => text.startsWith(start));
     expect(at("unshare(CLONE_NEWTIME)")).toBeLessThan(at("write("));
     expect(at("write(")).toBeLessThan(at("setresgid"));
+  });
+});
+
+describe("an existing user namespace", () => {
+  const spec = parse("--userns=7 -n");
+
+  test("is joined by a task that starts the child for ns, with no pidfd of its own", () => {
+    const flags = cloneFlags(spec, facts);
+    const child = enterPlan(spec, { ...place, identity: { ...withRoot, init: null } });
+    const texts = doorPlan(9, child, flags, 1000).map(showOp);
+    expect([...texts, showClone(flagsInside(flags)), ...child.map(showOp)].join("\n")).toMatchSnapshot();
+  });
+  test("those who are in it cannot look into ns's memory", () => {
+    for (const ops of [doorPlan(9, [], 0, 0), guestPlan(9, [3, 4], 5)]) {
+      const texts = ops.map(showOp);
+      const closed = texts.indexOf("prctl(PR_SET_DUMPABLE, 0)");
+      expect(closed).toBeGreaterThanOrEqual(0);
+      expect(closed).toBeLessThan(texts.indexOf("setns(9, CLONE_NEWUSER)"));
+    }
   });
 });
