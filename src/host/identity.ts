@@ -14,45 +14,24 @@ import {
   showRange,
 } from "../spec/ids.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
-import { type Bytes, show } from "../sys/bytes.ts";
-import { O, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, open, openResolved, readAll, statusOf } from "../sys/file.ts";
+import { show } from "../sys/bytes.ts";
+import { readInLayers, withLayers } from "./layers.ts";
 import { type Account, accountNamed, accountOfId, groupNamed, groupsOf } from "./passwd.ts";
 import { foreignRange, type Kind, mapGranted, notGranted, subidsOf } from "./subid.ts";
 
-const LIMIT = 1 << 20;
 /** as many as the kernel takes (NGROUPS_MAX) */
 const MAX_GROUPS = 65536;
 
-/** A file of the root's; null when there is none. @throws NsError when it is something else than a small regular file */
-function readInRoot(root: number, path: string): Bytes | null {
-  const refuse = (why: string) =>
-    new NsError(`cannot use the root's /${path}: ${why}`, { note: "give numbers: --as UID:GID" });
-  const fd = openResolved(root, path, O.O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  if (fd === -errnoNumber("ENOENT")) return null;
-  if (fd < 0) throw refuse(errnoText(-fd));
-  const status = statusOf(fd);
-  const regular = typeof status !== "number" && (status.mode & S_IFMT) === S_IFREG;
-  // the file itself, not its name again
-  const file = regular ? open(`/proc/self/fd/${fd}`, O.O_RDONLY | O.O_NONBLOCK) : -1;
-  close(fd);
-  if (!regular) throw refuse("it is not a regular file");
-  if (file < 0) throw refuse(errnoText(-file));
-  const text = readAll(file, LIMIT + 1);
-  close(file);
-  if (typeof text === "number") throw refuse(errnoText(-text));
-  if (text.length > LIMIT) throw refuse("it is larger than 1 MiB");
-  return text;
-}
-
 /** What --as says, by the root's files. @throws NsError when it names nobody */
-function findInit({ user, group, groups }: As, root: number): InitIds & { readonly implied: boolean } {
+function findInit(
+  { user, group, groups }: As,
+  layers: readonly number[],
+): InitIds & { readonly implied: boolean } {
   const uid = numberOf(user);
   let account: Account | null = null;
   // a number with a group says it all, but for the home
   if (uid === null || group === null) {
-    const passwd = readInRoot(root, "etc/passwd") ?? "";
+    const passwd = readInLayers(layers, "etc/passwd") ?? "";
     account = uid === null ? accountNamed(passwd, user) : accountOfId(passwd, uid);
     if (uid === null && account === null)
       throw new NsError(`--as: the root's /etc/passwd has no user ${show(user)}`, {
@@ -61,7 +40,7 @@ function findInit({ user, group, groups }: As, root: number): InitIds & { readon
   }
   const words = [...(group === null ? [] : [group]), ...groups];
   const named = words.some((word) => numberOf(word) === null);
-  const file = named || (group === null && account !== null) ? (readInRoot(root, "etc/group") ?? "") : "";
+  const file = named || (group === null && account !== null) ? (readInLayers(layers, "etc/group") ?? "") : "";
   const [gid, ...more] = words.map((word) => {
     const id = numberOf(word) ?? groupNamed(file, word)?.gid;
     if (id === undefined) throw new NsError(`--as: the root's /etc/group has no group ${show(word)}`);
@@ -167,7 +146,15 @@ export function findIdentity(
   const usual = ids.as === null && (user === null || "uid" in user);
   if (usual && !ids.idmapRoot) return null;
   const maps = findMaps(spec, facts, joined);
-  if (ids.as !== null) return { maps, init: fitInit(findInit(ids.as, root), maps) };
+  const { as } = ids;
+  if (as !== null)
+    return {
+      maps,
+      init: fitInit(
+        withLayers(spec, root, (layers) => findInit(as, layers)),
+        maps,
+      ),
+    };
   const keep = user !== null && "map" in user && user.map === "keep";
   return { maps, init: keep ? { uid: facts.uid, gid: facts.gid, groups: [], home: null } : null };
 }

@@ -140,6 +140,7 @@ export const SIG_SETMASK = 2;
 export const LOCK = { LOCK_EX: 2, LOCK_NB: 4 } as const;
 export const S_IFMT = 0o170000;
 export const S_IFREG = 0o100000;
+export const S_IFCHR = 0o020000;
 export const S_IFBLK = 0o060000;
 export const S_IFDIR = 0o040000;
 export const S_IFLNK = 0o120000;
