@@ -65,6 +65,32 @@ describe("--as leaves no capability behind", () => {
     });
 });
 
+describe("--as in a root of several directories", () => {
+  const passwd = (path: string, uid: number): void => {
+    mkdirSync(join(path, "etc"), { recursive: true });
+    writeFileSync(join(path, "etc/passwd"), `nobody:x:${uid}:${uid}::/:/bin/sh\n`);
+  };
+  const uid = async (options: string[], where: string): Promise<string> =>
+    (await run(["--as", "nobody", ...options, "-", where, "/bin/busybox", "--", "id", "-u"])).stdout;
+
+  rootTest("the topmost that has an /etc/passwd counts", async () => {
+    const [top, bare] = [directory(), directory()];
+    passwd(top, 777);
+    expect(await uid([], `${top}:${root}`)).toBe("777\n");
+    expect(await uid([], `${bare}:${top}:${root}`)).toBe("777\n");
+  });
+
+  rootTest("so does what an --overlay has, and what has been removed in it is gone", async () => {
+    const upper = directory();
+    passwd(upper, 778);
+    expect(await uid(["--overlay", upper], root)).toBe("778\n");
+    const gone = directory();
+    await run(["--overlay", gone, "-", root, "/bin/rm", "--", "/etc/passwd"]);
+    const { stderr } = await run(["--overlay", gone, "--as", "nobody", "-", root, "/bin/true"]);
+    expect(stderr).toContain("ns: --as: the root's /etc/passwd has no user nobody\n");
+  });
+});
+
 describe("--overlay: what lies under the name of the kernel's directory", () => {
   const over = (upper: string) => run(["--overlay", upper, "-", root, "/bin/true"]);
 
