@@ -104,7 +104,7 @@ function liesIn(directory: number, path: Bytes): boolean {
 
 /** The directories for the root's changes. */
 function changesOf(spec: Spec, facts: Facts, root: number, identity: Identity | null): Sources["changes"] {
-  const { changes } = spec.rootfs;
+  const { changes, image } = spec.rootfs;
   if (changes?.to !== "directory") return null;
   const what = "for an overlay";
   const upper = findDirectory(changes.upper, facts, what).path.replace(/(.)\/+$/, "$1");
@@ -112,8 +112,10 @@ function changesOf(spec: Spec, facts: Facts, root: number, identity: Identity | 
   const path = given ?? upper;
   if (/[,:\\]/.test(`${upper}${path}`))
     throw new NsError(`cannot use ${show(path)} ${what}: its path holds a comma, colon or backslash`);
+  // nothing of the host's lies in an image, whose own place reads as /
   for (const inside of [upper, path])
-    if (liesIn(root, inside)) throw new NsError(`cannot use ${show(inside)} ${what}: it lies in NEWROOT`);
+    if (image === null && liesIn(root, inside))
+      throw new NsError(`cannot use ${show(inside)} ${what}: it lies in NEWROOT`);
   return { upper, work: takeWork(spec, facts, identity, upper, given) };
 }
 
