@@ -11,7 +11,7 @@ import { byDefault, freshStart } from "./process.ts";
 import { rulesArg } from "./supervise.ts";
 
 /** Added to the index of init's own steps below a reaper when one of them is reported as failing. */
-export const BELOW_REAPER = 2000;
+export const BELOW_REAPER = 2_000_000;
 
 /** 4 5 7 8 9 11 19 20 21 22: the process's own faults, SIGKILL, SIGSTOP, and the terminal's stops. */
 const NOT_PASSED_ON = [4, 5, 7, 8, 9, 11, 19, 20, 21, 22];

@@ -14,11 +14,11 @@ import { access, close, list, readAll } from "../sys/file.ts";
 import { arena, startTask } from "../sys/kernel.ts";
 import type { Memory } from "../sys/memory.ts";
 import { makePipe, type Started } from "./task.ts";
-import { draftProgram, type Programs, writeProgram } from "./program.ts";
+import { type Draft, draftProgram, type Programs, writeProgram } from "./program.ts";
 import { type Joined, startInside } from "./userns.ts";
 
 /** Failures before the program runs are reported with this added, so that they can be told from the plan's. */
-export const ENTERING = 1000;
+export const ENTERING = 1_000_000;
 
 export interface Child extends Started {
   /** the op that was reported as failing */
@@ -61,6 +61,18 @@ export interface Prepared {
   readonly failed: Child["failed"];
 }
 
+/** @throws NsError when there is more to do than there is room for */
+function draftFor(main: readonly Op[], from: Memory): Draft {
+  try {
+    return draftProgram(sizeOf(main, 0), from);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new NsError("all that is to be mounted or made is too much at once", {
+      note: "give fewer mounts, or places that are less deep",
+    });
+  }
+}
+
 /**
  * Makes the child's program and what leads to it.
  * @param report descriptor for its failures
@@ -76,7 +88,7 @@ export function prepareChild(
   known?: Programs,
 ): Prepared {
   const program = from.scratch(() => {
-    const draft = draftProgram(sizeOf(main, 0), from);
+    const draft = draftFor(main, from);
     const { address } = encodeTask(main, { flags: 0, report, stack: 0 }, draft.memory);
     return writeProgram(draft, address, known);
   });
