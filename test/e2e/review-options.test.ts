@@ -189,3 +189,46 @@ rootTest("a root that the container's ids may not enter is explained", async () 
   );
   expect(status).toBe(125);
 });
+
+describe("very many steps", () => {
+  const binds = (most: number): string[] =>
+    Array.from({ length: most }, (_, i) => ["--bind", `/etc:/run/${i}/a/b/c/d/e/f/g/h`]).flat();
+
+  for (const reaper of [[], ["--reaper"]])
+    test(`the failing one is named: init is not executable by its user ${reaper.join("")}`, async () => {
+      const own = makeSmallRoot(`review-${count++}`);
+      writeFileSync(join(own, "closed"), "#!/bin/sh\n", { mode: 0o644 });
+      const options = ["--tmpfs", "/run", ...reaper, ...binds(100)];
+      const { stderr, status } = await run([...user, ...options, "-", own, "/closed", ...ids]);
+      expect(stderr).toStartWith(`ns: cannot execute init /closed in ${own}: permission denied\n`);
+      expect(status).toBe(126);
+    });
+
+  test("the failing one is named, whatever its number", async () => {
+    const steps = Array.from({ length: 198 }, (_, i) => ["--dir", `/run/${i}`]);
+    for (let most = 90; most <= 198; most += 3) {
+      const options = ["--tmpfs", "/run", ...steps.slice(0, most).flat(), "--dir", "/proc/nope"];
+      const { stderr } = await run([...user, ...options, "-", root, "/bin/true", ...ids]);
+      expect(stderr).toStartWith("ns: cannot make the directory /proc/nope in the root: ");
+    }
+  });
+
+  test("more of them than there is room for are refused", async () => {
+    const deep = `/run${"/a".repeat(2000)}`;
+    const { stderr, status } = await run([
+      ...user,
+      "--tmpfs",
+      "/run",
+      "--dir",
+      deep,
+      "-",
+      root,
+      "/bin/true",
+      ...ids,
+    ]);
+    expect(stderr).toStartWith(
+      "ns: all that is to be mounted or made is too much at once\nnote: give fewer mounts",
+    );
+    expect(status).toBe(125);
+  });
+});
