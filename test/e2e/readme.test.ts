@@ -33,7 +33,7 @@ describe("the transcript", () => {
 test("the reference names the letters, no option that is not there, and the program's usage line", () => {
   for (const flag of FLAGS) if (flag.short !== undefined) expect(readme).toContain(`\`-${flag.short}\``);
   const known = FLAGS.map(({ name }) => name);
-  for (const [, name] of readme.matchAll(/`(?:-\w, )?--([a-z-]+)/g)) expect(known).toContain(name!);
+  for (const [, name] of readme.matchAll(/`(?:-\w, )?--([a-z0-9-]+)/g)) expect(known).toContain(name!);
   expect(readme).toContain(`    ${USAGE}\n`);
 });
 
