@@ -7,6 +7,7 @@ import { mountExamples } from "./mounts.ts";
 import { namespaceExamples } from "./namespaces.ts";
 import { networkExamples } from "./network.ts";
 import { processExamples } from "./process.ts";
+import { securityExamples } from "./security.ts";
 import { rootExamples } from "./root.ts";
 
 export const examples: Examples = {
@@ -15,6 +16,7 @@ export const examples: Examples = {
   ...idExamples,
   ...namespaceExamples,
   ...networkExamples,
+  ...securityExamples,
   ...limitExamples,
   ...processExamples,
   ...generalExamples,

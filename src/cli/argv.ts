@@ -41,6 +41,14 @@ export function checkTogether(given: readonly Flag[], dashes = "--"): void {
   }
 }
 
+/** What profile strict says of the root and the network, where no option says something else. */
+export function applyProfile({ spec }: Draft, given: readonly Flag[]): void {
+  if (spec.security.profile !== "strict") return;
+  const has = (...names: string[]): boolean => given.some((flag) => names.includes(flag.name));
+  if (!has("ephemeral", "overlay")) spec.rootfs.readOnly = true;
+  if (!has("net", "network", "join-net")) spec.network.mode = "none";
+}
+
 /** Separates options from positionals. @throws NsError (usage) */
 export function parseArgv(argv: readonly Bytes[]): CommandLine {
   const draft = newDraft();
@@ -109,6 +117,7 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
     else positionals.push(word);
   }
   checkTogether(given);
+  applyProfile(draft, given);
   return { draft, positionals, args: argv.slice(at) };
 }
 

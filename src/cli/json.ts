@@ -5,7 +5,7 @@
 import { type NsError, usageError } from "../spec/error.ts";
 import type { Spec } from "../spec/spec.ts";
 import { bytesOf } from "../sys/bytes.ts";
-import { checkPaths, checkTogether, finishSpec, suggestion, userOf } from "./argv.ts";
+import { applyProfile, checkPaths, checkTogether, finishSpec, suggestion, userOf } from "./argv.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
 import { flagNamed } from "./flags/table.ts";
 
@@ -72,6 +72,7 @@ export function specOfJson(value: unknown, debug = false): Spec {
     if (applyFlag(draft, flag, json[key])) given.push(flag);
   }
   checkTogether(given, "");
+  applyProfile(draft, given);
   const args = json.args ?? [];
   if (!Array.isArray(args)) throw wrong("args", "has to be a list of strings");
   const pre = stringAt(json, "pre", "-");

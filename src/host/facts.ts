@@ -92,7 +92,7 @@ export function probe(): Facts {
   const status = readFile("/proc/self/status");
   if (typeof status === "number")
     throw new NsError(`cannot read /proc/self/status: ${errnoText(-status)}`, { errno: -status });
-  const capabilities = statusField(status, "CapEff");
+  const mask = statusField(status, "CapEff");
   const [, uid] = statusField(status, "Uid").split("\t");
   const [, gid] = statusField(status, "Gid").split("\t");
   return {
@@ -100,9 +100,10 @@ export function probe(): Facts {
     uid: Number(uid),
     gid: Number(gid),
     capabilities: {
-      sysAdmin: hasBit(capabilities, CAP_SYS_ADMIN),
-      setUid: hasBit(capabilities, CAP_SETUID),
-      setGid: hasBit(capabilities, CAP_SETGID),
+      mask,
+      sysAdmin: hasBit(mask, CAP_SYS_ADMIN),
+      setUid: hasBit(mask, CAP_SETUID),
+      setGid: hasBit(mask, CAP_SETGID),
     },
     ignoredSignals: bitsOf(statusField(status, "SigIgn"), 1),
     cgroupNamespace: hasNamespace("cgroup"),

@@ -7,7 +7,9 @@ import { type Facts, makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import type { Identity } from "../spec/ids.ts";
-import { becomeInit, becomeRoot, withHome } from "./ids.ts";
+import { becomeInit, becomeRoot, isRootInside, withHome } from "./ids.ts";
+import { maskPaths, readOnlyPaths } from "./mounts/masks.ts";
+import { giveUpPrivileges, holdPrivileges, newKeyring } from "./security.ts";
 import { enterInside } from "./inside.ts";
 import { limitResources } from "./limits.ts";
 import { procMount } from "./mounts/proc.ts";
@@ -43,6 +45,8 @@ export interface ChildPlace {
   readonly rootPath: Bytes;
   /** what the root and the mounts are made of; without it they take nothing from the host */
   readonly sources?: Sources;
+  /** the compiled seccomp filter; without it there is none */
+  readonly filter?: Uint8Array | null;
   /** descriptors to close one by one where the kernel lacks close_range */
   readonly inherited: readonly number[];
   /** with which the child puts itself into its cgroup; without it the parent does */
@@ -147,11 +151,14 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
   const own = initEnvironment(spec, facts);
   const environment = spec.process.env.clear ? own : withHome(own, place.identity?.init);
   const { rlimits } = spec.limits;
+  const filter = place.filter ?? null;
   const become = [
+    ...holdPrivileges(spec, facts, filter),
     // with uid 0 go the capabilities: nothing behind this can need one
     ...(place.identity == null ? [] : [...becomeInit(place.identity), dieWithParent]),
-    // last: they would hold for ns's own steps too, and a change of ids fails where the user has more processes already
+    // late: they would hold for ns's own steps too, and a change of ids fails where the user has more processes already
     ...limitResources(rlimits),
+    ...giveUpPrivileges(spec, facts, filter, isRootInside(place.identity)),
   ];
   const limitsOpenFiles = rlimits?.some(({ name }) => name === "RLIMIT_NOFILE") === true;
   const callers = limitsOpenFiles ? { ...facts, openFiles: null } : facts;
@@ -164,6 +171,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...joinCgroup(place),
     ...limitItself(place.limits),
     ...waitAtGate(life === null && spec.pre === null ? null : gate, "wait for the parent"),
+    ...newKeyring(spec),
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
     isolateMounts(),
@@ -178,6 +186,8 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...resolvConf(spec, facts, place.resolvConf),
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
+    ...readOnlyPaths(spec, facts),
+    ...maskPaths(spec),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),
     ...waitAtGate(life === null ? null : gate, "wait for the watcher"),
     ...closeAll(gate === null ? [] : [gate[0]], "close the gate"),

@@ -82,6 +82,7 @@ export function sizeOf(ops: readonly Op[], stack = STACK): number {
       if (typeof arg === "string") add(arg.length);
       else if (typeof arg === "number" || "slot" in arg) continue;
       else if ("memory" in arg) add(arg.memory.length);
+      else if ("filter" in arg) add(arg.filter.length + 16);
       else if ("task" in arg) add(sizeOf(arg.task));
       else for (const text of arg.strings) add(text.length + 8);
     }
@@ -107,6 +108,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       if (typeof arg === "number") value = arg;
       else if (typeof arg === "string") value = memory.placeString(arg);
       else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
+      else if ("filter" in arg) value = placeFilter(arg.filter, memory);
       else if ("strings" in arg) value = placeStrings(arg.strings, memory);
       else if ("task" in arg) value = encodeInner(arg.task, arg.base, arg.flags);
       else {
@@ -157,6 +159,14 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     ...{ address, replace, pidfd: () => memory.getI32(address + 16) },
     saved: (name) => memory.getI64(address + HEADER + OP * ops.length + 8 * slots.indexOf(name)),
   };
+}
+
+/** A filter and what points to it (struct sock_fprog); the latter's address. */
+function placeFilter(filter: Uint8Array, memory: Memory): number {
+  const program = memory.reserve(16);
+  memory.putI64(program, filter.length / 8);
+  memory.putI64(program + 8, memory.placeBuffer(filter));
+  return program;
 }
 
 /** A NULL-terminated list of strings; its address. */

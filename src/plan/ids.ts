@@ -45,6 +45,10 @@ function keepCapabilities(): Op[] {
 const hasNoRoot = (identity: Identity | null): boolean =>
   identity !== null && identity.maps !== null && !isMapped(identity.maps.uids, 0);
 
+/** Is init uid 0 inside? */
+export const isRootInside = (identity: Identity | null | undefined): boolean =>
+  identity == null || identity.init === null || identity.init.uid === 0;
+
 /** The ids to make the mounts with: 0 where there is one, init's otherwise. */
 export function becomeRoot(identity: Identity | null): Op[] {
   const gids = identity?.maps?.gids;

@@ -42,6 +42,8 @@ export type Arg =
   | { readonly task: readonly Op[]; readonly base: number; readonly flags?: number }
   /** a NULL-terminated list of strings, as execve(2) takes */
   | { readonly strings: readonly Bytes[] }
+  /** a filter of so many instructions as seccomp(2) takes it (struct sock_fprog) */
+  | { readonly filter: Uint8Array }
   /** memory that the kernel reads or writes, and what it holds in words */
   | { readonly memory: Uint8Array; readonly means: string };
 

@@ -45,6 +45,8 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   ppoll: [null, null, "pointer", "pointer"],
   umask: ["octal"],
   prctl: [choice(k.PR)],
+  seccomp: [choice({ SECCOMP_SET_MODE_FILTER: 1 })],
+  keyctl: [choice({ KEYCTL_JOIN_SESSION_KEYRING: 1 }), "pointer"],
   fcntl: [null, choice(k.F)],
   unshare: [k.CLONE],
   close_range: [null, "hex", k.CLOSE_RANGE],
@@ -79,6 +81,7 @@ function showArg(arg: Arg, shape: Shape | null | undefined): string {
   if (typeof arg === "number") return showNumber(arg, shape);
   if (typeof arg === "string") return quote(arg);
   if ("slot" in arg) return arg.slot;
+  if ("filter" in arg) return `{${arg.filter.length / 8} instructions}`;
   if ("strings" in arg) return showStrings(arg.strings);
   if ("task" in arg) return "TASK";
   return arg.means === "" ? "buffer" : arg.means;

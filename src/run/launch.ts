@@ -1,6 +1,8 @@
 /** Prepares the child of a container that the library starts, and has the keeper start it. Called by container.ts. */
 import { joinError, openNetwork } from "../host/netns.ts";
 import { inheritedOf } from "../host/sources.ts";
+import { checkCapabilities } from "./check-security.ts";
+import { compileFilter } from "./filter.ts";
 import { type ChildPlace, childPlan, enterPlan, waitsFor } from "../plan/child.ts";
 import { encodeTask, sizeOf } from "../plan/encode.ts";
 import { cloneFlags } from "../plan/namespaces.ts";
@@ -71,6 +73,7 @@ export function launch(
 ): Launched {
   const facts = child[0] === null ? keeper.facts : { ...keeper.facts, terminal: null };
   const inherited = inheritedDescriptors(facts);
+  checkCapabilities(spec, facts, identity);
   const report = makePipe("from the child");
   opened.child.push(report[1]);
   const gate = waitsFor(spec) ? makePipe("to the child") : null;
@@ -89,7 +92,7 @@ export function launch(
   const place: ChildPlace = {
     ...{ gate, life: null, report: report[1], inherited, limits, standard: child, sources },
     ...networkPlace(spec),
-    ...{ rootPath: path, identity },
+    ...{ rootPath: path, identity, filter: compileFilter(spec, facts) },
   };
   // its program uses fixed numbers, so that it is the same program the next time
   const [reportAs, gateAs, treeAs, ...limitsAs] = keeper.reserved as [number, number, number, ...number[]];

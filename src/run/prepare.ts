@@ -7,6 +7,7 @@ import type { Sources } from "../spec/mounts.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import type { Pipes, Plans } from "./child.ts";
+import { compileFilter } from "./filter.ts";
 import type { Joining } from "./join.ts";
 import { networkPlace } from "./network.ts";
 
@@ -30,6 +31,7 @@ export function preparePlans(spec: Spec, facts: Facts, ready: Ready): { plans: P
   const place = {
     ...joining.place,
     ...{ gate, inherited, life: life[1], report: report[1], sources },
+    filter: compileFilter(spec, facts),
     rootPath: path,
     ...(identity === null ? {} : { identity }),
     ...(rootTree === undefined ? {} : { rootTree }),

@@ -14,6 +14,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { SIGNALS } from "../sys/constants.ts";
 import { close, workingDirectory, write } from "../sys/file.ts";
 import { call, giveTerminalBack, scratch } from "../sys/kernel.ts";
+import { checkCapabilities } from "./check-security.ts";
 import { check } from "./check.ts";
 import { type Child, inheritedDescriptors, startChild } from "./child.ts";
 import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
@@ -75,6 +76,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
   try {
     joined = joinUser(spec);
     const identity = findIdentity(spec, facts, root, joined?.maps);
+    checkCapabilities(spec, facts, identity);
     if (wantsCgroup(spec.limits)) {
       const made = makeCgroup({ spec, facts, listener, say, becomes: become !== undefined });
       cgroup = made;

@@ -9,6 +9,7 @@ import type { Mount } from "./mounts.ts";
 import { defaultNamespaces, type Namespaces } from "./namespaces.ts";
 import { defaultNetwork, type Network } from "./network.ts";
 import { defaultProcess, type Process } from "./process.ts";
+import { defaultSecurity, type Security } from "./security.ts";
 import { defaultRootfs, type Rootfs } from "./rootfs.ts";
 
 export interface Spec {
@@ -33,6 +34,7 @@ export interface Spec {
   readonly network: Network;
   readonly limits: Limits;
   readonly process: Process;
+  readonly security: Security;
 }
 
 /** The user namespace that the container is to join; null: none, or one of its own. */
@@ -57,6 +59,7 @@ export const defaultSpec = (): Spec => ({
   network: defaultNetwork(),
   limits: defaultLimits(),
   process: defaultProcess(),
+  security: defaultSecurity(),
 });
 
 export const NAMESPACES = ["mnt", "pid", "uts", "ipc", "cgroup", "net", "time", "user"] as const;
@@ -74,7 +77,13 @@ export interface Facts {
   readonly uid: number;
   readonly gid: number;
   /** effective capabilities that matter to ns */
-  readonly capabilities: { readonly sysAdmin: boolean; readonly setUid: boolean; readonly setGid: boolean };
+  /** and all of them as a hexadecimal mask */
+  readonly capabilities: {
+    readonly mask: string;
+    readonly sysAdmin: boolean;
+    readonly setUid: boolean;
+    readonly setGid: boolean;
+  };
   /** numbers of the signals that this process ignores: a child would go on ignoring them */
   readonly ignoredSignals: readonly number[];
   /** this kernel has cgroup namespaces (Linux 4.6) */

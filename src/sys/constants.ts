@@ -74,7 +74,14 @@ export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const CLOSE_RANGE = { CLOSE_RANGE_CLOEXEC: 4 } as const;
-export const PR = { PR_SET_PDEATHSIG: 1, PR_SET_DUMPABLE: 4, PR_SET_NAME: 15, PR_CAP_AMBIENT: 47 } as const;
+export const PR = {
+  PR_SET_PDEATHSIG: 1,
+  PR_SET_DUMPABLE: 4,
+  PR_SET_NAME: 15,
+  PR_CAPBSET_DROP: 24,
+  PR_SET_NO_NEW_PRIVS: 38,
+  PR_CAP_AMBIENT: 47,
+} as const;
 export const PR_CAP_AMBIENT_RAISE = 2;
 /** CAP_CHECKPOINT_RESTORE (capabilities(7)) */
 export const LAST_CAPABILITY = 40;

@@ -153,7 +153,7 @@ test("interpreters", () => {
 });
 
 describe("switches against user namespaces", () => {
-  const facts = { capabilities: { sysAdmin: false } } as Facts;
+  const facts = { capabilities: { mask: "1ffffffffff", sysAdmin: false } } as Facts;
   const problem = (values: Record<string, string>, who = facts): string =>
     userNamespaceProblem(who, (path) => values[path] ?? "")?.message ?? "none";
   test.each<[Record<string, string>, string]>([
@@ -184,7 +184,7 @@ describe("switches against user namespaces", () => {
     expect(problem(values)).toBe(message);
   });
   test("root is not held by those that are for ordinary users", () => {
-    const root = { capabilities: { sysAdmin: true } } as Facts;
+    const root = { capabilities: { mask: "1ffffffffff", sysAdmin: true } } as Facts;
     expect(problem({ "/proc/sys/kernel/unprivileged_userns_clone": "0" }, root)).toBe("none");
     expect(problem({ "/proc/sys/user/max_user_namespaces": "0" }, root)).toContain("max_user_namespaces");
   });

@@ -221,13 +221,13 @@ const someone: Facts = {
   pid: 1,
   uid: 1000,
   gid: 1001,
-  capabilities: { sysAdmin: false, setUid: false, setGid: false },
+  capabilities: { mask: "1ffffffffff", sysAdmin: false, setUid: false, setGid: false },
 } as Facts;
 const real: Facts = {
   ...someone,
   uid: 0,
   gid: 0,
-  capabilities: { sysAdmin: true, setUid: true, setGid: true },
+  capabilities: { mask: "1ffffffffff", sysAdmin: true, setUid: true, setGid: true },
 };
 
 function identity(words: string, facts = real, root = "root") {

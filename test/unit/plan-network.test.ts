@@ -11,7 +11,7 @@ import type { Network } from "../../src/spec/network.ts";
 
 const facts: Facts = {
   ...{ pid: 1, uid: 0, gid: 0, ignoredSignals: [], cgroupNamespace: true, onRootfs: false },
-  capabilities: { sysAdmin: true, setUid: true, setGid: true },
+  capabilities: { mask: "1ffffffffff", sysAdmin: true, setUid: true, setGid: true },
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },
   ...{ openFiles: null, terminal: null },
 };

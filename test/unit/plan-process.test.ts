@@ -13,7 +13,7 @@ const facts: Facts = {
   pid: 1,
   uid: 0,
   gid: 0,
-  capabilities: { sysAdmin: true, setUid: true, setGid: true },
+  capabilities: { mask: "1ffffffffff", sysAdmin: true, setUid: true, setGid: true },
   ignoredSignals: [13],
   cgroupNamespace: true,
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },

@@ -7,6 +7,7 @@ import { mountFlags } from "./mounts.ts";
 import { namespaceFlags } from "./namespaces.ts";
 import { networkFlags } from "./network.ts";
 import { processFlags } from "./process.ts";
+import { securityFlags } from "./security.ts";
 import { rootFlags } from "./root.ts";
 
 export const GROUPS: readonly Group[] = [
@@ -15,6 +16,7 @@ export const GROUPS: readonly Group[] = [
   { title: "Ids", flags: idFlags },
   { title: "Namespaces", flags: namespaceFlags },
   { title: "Network", flags: networkFlags },
+  { title: "Security", flags: securityFlags },
   { title: "Limits", flags: limitFlags },
   { title: "Process", flags: processFlags },
   { title: "ns itself", flags: generalFlags },
@@ -27,6 +29,7 @@ export const FLAGS: readonly Flag[] = [
   ...idFlags,
   ...namespaceFlags,
   ...networkFlags,
+  ...securityFlags,
   ...limitFlags,
   ...processFlags,
   ...generalFlags,

@@ -2,6 +2,7 @@
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { AT_FDCWD, FSCONFIG, FSOPEN, MOUNT_ATTR, MOVE_MOUNT, MS, O } from "../../sys/constants.ts";
 import { hasOwnNetwork } from "../namespaces.ts";
+import { protectsSysctl, readOnlyInProc } from "./masks.ts";
 import { type Op, slot } from "../op.ts";
 
 const { MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REMOUNT, MS_RDONLY } = MS;
@@ -82,7 +83,7 @@ function readOnly(name: string, writable: readonly string[] = []): Op[] {
 export function procMount(spec: Spec, facts: Facts): Op[] {
   return [
     ...mountProc(facts),
-    ...readOnly("sys", hasOwnNetwork(spec) ? ["sys/net"] : []),
-    ...["sysrq-trigger", "irq", "bus"].flatMap((name) => readOnly(name)),
+    ...(protectsSysctl(spec) ? readOnly("sys", hasOwnNetwork(spec) ? ["sys/net"] : []) : []),
+    ...readOnlyInProc(spec).flatMap((name) => readOnly(name)),
   ];
 }
