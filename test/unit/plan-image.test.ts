@@ -8,7 +8,7 @@ const facts: Facts = {
   pid: 1,
   uid: 0,
   gid: 0,
-  capabilities: { sysAdmin: true, setUid: true, setGid: true },
+  capabilities: { mask: "1ffffffffff", sysAdmin: true, setUid: true, setGid: true },
   ignoredSignals: [],
   cgroupNamespace: true,
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },
