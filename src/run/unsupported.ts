@@ -46,7 +46,7 @@ const NAMESPACES: Parts<Spec["namespaces"]> = {
 const IDS: Parts<Spec["ids"]> = { as: can, idmapRoot: can };
 
 const PARTS: Parts<Spec> = {
-  ...{ pre: can, root: can, init: can, args: can, debug: can, mounts: can },
+  ...{ pre: can, root: can, init: can, args: can, debug: can, mounts: can, security: can },
   user: (user) =>
     user === null || "uid" in user || "map" in user || "uids" in user
       ? null

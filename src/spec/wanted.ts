@@ -3,6 +3,7 @@
  * strings. The only place where such text becomes bytes. A misspelt key or a value that nobody has a check for is an
  * error, because a limit that is not applied would not be seen.
  */
+import { PROFILES } from "./security.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { usageError } from "./error.ts";
 import { completeMaps, type IdRange, parseAs, parseId, parseIdRange, showRange } from "./ids.ts";
@@ -112,6 +113,12 @@ function clocksOf(value: unknown, key: string): Spec["namespaces"]["time"] {
 }
 
 /** How a value that is neither a switch nor a group is taken. */
+function profileOf(value: unknown, key: string): unknown {
+  if (!(PROFILES as readonly unknown[]).includes(value))
+    throw usageError(`${key}: not one of ${PROFILES.join(", ")}`);
+  return value;
+}
+
 const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> = {
   root: pathOf,
   init: absoluteOf,
@@ -119,6 +126,7 @@ const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> =
   args: (value, key) => listOf(value, key, argumentOf),
   user: userOf,
   "ids.as": (value, key) => parseAs(textOf(value, key), key),
+  "security.profile": profileOf,
   "limits.memory": sizeOf,
   "limits.memorySwap": (value, key) => parseMemorySwap(`${value}`, key),
   "limits.memoryHigh": sizeOf,
