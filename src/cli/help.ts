@@ -16,6 +16,7 @@ const STATUSES = `
 Exit status: INIT's own; 128+N if signal N ended it; 124 its --timeout; 125 ns failed; 126 INIT cannot be executed;
 127 INIT is not there; 2 wrong usage.
 
+  ns batch FILE    a container for each line of JSON; ns batch --help says more
   sudo ns -m 1G -n /tmp/pre.sh /tmp/root /init.sh
   ns -u - /tmp/root /bin/sh $(id -u) $(id -g)
 `;
