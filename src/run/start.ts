@@ -105,7 +105,6 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     const started = insideNetwork(spec.namespaces.joinNet, () =>
       startChild(plans, cloneFlags(spec, facts), pipes, confined, joined),
     );
-    joined?.leave();
     if (rootTree !== undefined) close(rootTree);
     rootTree = undefined;
     joining.tasks.forEach(close);

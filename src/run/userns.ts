@@ -78,13 +78,13 @@ export function joinUser(spec: Spec): Joined | null {
 }
 
 /**
- * Starts a task as a child of ns's in the namespace.
+ * Starts a task as a child of ns's in the namespace, and leaves that.
  * @param report the pipe that failures are reported through, which nothing has come through yet
  * @param base as in TaskOptions
  * @returns its process id, or -errno, and its task, which has the pidfd if the flags have CLONE_PIDFD
  */
 export function startInside(
-  { namespace }: Joined,
+  { namespace, leave }: Joined,
   ops: readonly Op[],
   flags: number,
   report: readonly [number, number],
@@ -94,6 +94,7 @@ export function startInside(
     ...{ flags: CLONE.CLONE_VM, report: report[1], base: 0 },
   });
   const door = startTask(task.address);
+  leave(); // the watcher, and what else ns starts, need not have it
   if (door < 0) return { pid: door, task };
   const status = scratch((memory) => {
     const raw = memory.reserve(4);
