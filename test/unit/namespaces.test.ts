@@ -72,7 +72,7 @@ describe("what is refused, and the words it is refused with", () => {
   ])("%s", (words, message) => {
     expect(() => parse(words)).toThrow(message);
   });
-  test.each(["..", ".", "x".repeat(256), `/${"x".repeat(4096)}`])("--join-net %s", (name) => {
+  test.each(["..", ".", "x".repeat(256), `/${"x".repeat(4096)}`])("--join-net, %#", (name) => {
     expect(() => parseJoinNet(name, "--join-net")).toThrow("is no PATH, PID or NAME");
   });
   test("a name that is too long", () => {
