@@ -223,7 +223,8 @@ static i64 isFine(struct op *op, i64 errnum) {
 }
 
 static i64 start(struct task *task);
-static i64 keep(struct board *board, i64 signals);
+/* Not inlined: its list of descriptors would then be on the stack of every task. */
+__attribute__((noinline)) static i64 keep(struct board *board, i64 signals);
 
 /* Beside the 16 bits of a wait status: the deadline had passed. */
 enum { TIMED_OUT = 1 << 16, TIMED_OUT_STATUS = 124, KILLED = 137 };

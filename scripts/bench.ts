@@ -69,11 +69,13 @@ function measureRate(all: readonly Peer[], place: Place, rounds: number): Record
 }
 
 /** The library's starts a second, by scripts/bench-many.ts. */
-async function measureLibrary(): Promise<Record<string, number>> {
-  const path = join(import.meta.dir, "bench-many.ts");
-  if (!existsSync(path)) return {};
-  const { measureMany } = await import(path);
-  return measureMany() as Promise<Record<string, number>>;
+async function measureLibrary(root: string): Promise<Record<string, number>> {
+  const { library, inTurn, limited } = await measureMany(root);
+  return {
+    "the library, many at once": library,
+    "the library, one after the other": inTurn,
+    "the library, each with a memory limit": limited,
+  };
 }
 
 async function measureWaiting(all: readonly Peer[], place: Place): Promise<Record<string, number>> {
