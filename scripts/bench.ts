@@ -7,6 +7,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { measureMany } from "./bench-many.ts";
 import { chart } from "./bench/chart.ts";
 import { type Level, LEVELS } from "./bench/levels.ts";
 import { measure, median, whyNot } from "./bench/measure.ts";
@@ -122,7 +123,7 @@ async function measureAll(all: readonly Peer[], place: Place, rounds: number): P
     machine: `${cpus().length} processors, Linux ${release()}`,
     rounds,
     levels,
-    rate: { ...measureRate(all, place, Math.ceil(rounds / 8)), ...(await measureLibrary()) },
+    rate: { ...measureRate(all, place, Math.ceil(rounds / 8)), ...(await measureLibrary(place.root)) },
     waiting: await measureWaiting(all, place),
     size: sizes(all, place),
   };
