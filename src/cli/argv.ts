@@ -20,11 +20,17 @@ export interface CommandLine {
   readonly args: readonly Bytes[];
 }
 
+/** Which options a command takes: its own, and, where it is about a container, all of ns's. */
+export interface Taking {
+  readonly options: readonly Flag[];
+  readonly container: boolean;
+}
+
 /** The end of a message about a name that is no option: the one that may be meant. */
-export function suggestion(name: string, dashes: string): string {
+export function suggestion(name: string, dashes: string, known: readonly Flag[] = FLAGS): string {
   const guess = nearest(
     name,
-    FLAGS.map((flag) => flag.name),
+    known.map((flag) => flag.name),
   );
   return guess === null ? "" : `; did you mean ${dashes}${guess}?`;
 }
@@ -49,9 +55,18 @@ export function applyProfile({ spec }: Draft, given: readonly Flag[]): void {
   if (!has("net", "network", "join-net")) spec.network.mode = "none";
 }
 
-/** Separates options from positionals. @throws NsError (usage) */
-export function parseArgv(argv: readonly Bytes[]): CommandLine {
+/** Every command has --help. */
+const knownTo = ({ options, container }: Taking): readonly Flag[] =>
+  container ? [...options, ...FLAGS] : [...options, flagNamed("help")!];
+
+/**
+ * Separates options from positionals.
+ * @param taking a command's own options; without it the line is ns's own
+ * @throws NsError (usage)
+ */
+export function parseArgv(argv: readonly Bytes[], taking?: Taking): CommandLine {
   const draft = newDraft();
+  const known = taking === undefined ? FLAGS : knownTo(taking);
   const positionals: Bytes[] = [];
   const given: Flag[] = [];
   let at = 0;
@@ -71,8 +86,9 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
   const takeLong = (word: Bytes): void => {
     const equals = word.indexOf("=");
     const name = word.slice(2, equals < 0 ? undefined : equals);
-    const flag = flagNamed(name);
-    if (flag === undefined) throw usageError(`unknown option --${show(name)}${suggestion(name, "--")}`);
+    const flag = flagNamed(name, known);
+    if (flag === undefined)
+      throw usageError(`unknown option --${show(name)}${suggestion(name, "--", known)}`);
     if (flag.kind === "switch") {
       if (equals >= 0) throw usageError(`--${name} takes no value`);
       given.push(flag);
@@ -86,9 +102,9 @@ export function parseArgv(argv: readonly Bytes[]): CommandLine {
   const takeShort = (word: Bytes): void => {
     for (let i = 1; i < word.length; i++) {
       const letter = word[i]!;
-      const flag = flagWithLetter(letter);
+      const flag = flagWithLetter(letter, known);
       if (flag === undefined) {
-        const long = flagNamed(word.slice(1));
+        const long = flagNamed(word.slice(1), known);
         const guess = long === undefined ? "" : `; did you mean --${long.name}?`;
         throw usageError(
           `unknown option -${show(letter)}${word.length > 2 ? ` in ${show(word)}` : ""}${guess}`,

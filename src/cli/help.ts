@@ -1,5 +1,6 @@
 /** The help, from the flag table. citty renders the lists of options, one for each group. Loaded only when somebody asks for it. */
 import { type ArgsDef, defineCommand, renderUsage } from "citty";
+import type { Command } from "./commands/command.ts";
 import type { Flag, Group } from "./flags/flag.ts";
 
 const TEXT = `
@@ -16,14 +17,13 @@ const STATUSES = `
 Exit status: INIT's own; 128+N if signal N ended it; 124 its --timeout; 125 ns failed; 126 INIT cannot be executed;
 127 INIT is not there; 2 wrong usage.
 
-  ns batch FILE    a container for each line of JSON; ns batch --help says more
   sudo ns -m 1G -n /tmp/pre.sh /tmp/root /init.sh
   ns -u - /tmp/root /bin/sh $(id -u) $(id -g)
 `;
 
 const describe = (flag: Flag): string => (flag.kind === "list" ? `${flag.help} (repeatable)` : flag.help);
 
-function command(flags: readonly Flag[]) {
+function cittyCommand(flags: readonly Flag[]) {
   const args: ArgsDef = {};
   for (const flag of flags) {
     const alias = flag.short === undefined ? {} : { alias: flag.short };
@@ -61,7 +61,7 @@ async function rowsOf(
   width: number,
   bold: (text: string) => string,
 ): Promise<string> {
-  const lines = Bun.stripANSI(await renderUsage(command(flags))).split("\n");
+  const lines = Bun.stripANSI(await renderUsage(cittyCommand(flags))).split("\n");
   const rows: string[] = [];
   for (const line of lines.slice(lines.findIndex((text) => text.startsWith("OPTIONS")) + 1)) {
     const match = /^ *(-\S.*?) {2,}(\S.*?) *$/.exec(line);
@@ -79,12 +79,39 @@ async function rowsOf(
   return rows.join("\n");
 }
 
-/** The help as text, with colours and as wide as the terminal, if it is one. */
-export async function help(groups: readonly Group[], usage: string): Promise<string> {
-  const width = Math.max(60, Math.min(WIDTH, process.stdout.columns ?? WIDTH));
-  const bold = colourful() ? (text: string) => `\x1b[1m${text}\x1b[0m` : (text: string) => text;
+interface Page {
+  readonly width: number;
+  readonly bold: (text: string) => string;
+}
+
+/** With colours and as wide as the terminal, if it is one. */
+const page = (): Page => ({
+  width: Math.max(60, Math.min(WIDTH, process.stdout.columns ?? WIDTH)),
+  bold: colourful() ? (text) => `\x1b[1m${text}\x1b[0m` : (text) => text,
+});
+
+/** ns's own help as text. */
+export async function help(
+  groups: readonly Group[],
+  usage: string,
+  commands: readonly Command[],
+): Promise<string> {
+  const { width, bold } = page();
   const parts: string[] = [];
   for (const { title, flags } of groups)
     if (flags.length > 0) parts.push(`${title}:\n${await rowsOf(flags, width, bold)}`);
+  const list = commands.map(({ name, summary }) => {
+    const words = `ns ${name}`;
+    return `${INDENT}${bold(words)}${" ".repeat(Math.max(2, COLUMN - INDENT.length - words.length))}${summary}`;
+  });
+  parts.push(`Commands; each has a --help of its own:\n${list.join("\n")}`);
   return `Usage: ${usage}\n${TEXT}\n${parts.join("\n\n")}\n${STATUSES.trimEnd()}`;
+}
+
+/** A command's help as text. */
+export async function commandHelp({ usage, text, options, container }: Command): Promise<string> {
+  const { width, bold } = page();
+  const own = options.length === 0 ? "" : `\n\nOptions:\n${await rowsOf(options, width, bold)}`;
+  const rest = container ? "\n\nThe options of a container are those of ns --help." : "";
+  return `Usage: ${usage}\n\n${text}${own}${rest}`;
 }

@@ -6,9 +6,11 @@
 import "./builtins.ts"; // first: the others use them
 import { END_NAME, endAfterWaiting, type Outcome, run as runSpec } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
+import type { Bytes } from "../sys/bytes.ts";
 import { parseArgv, specOf } from "./argv.ts";
-import { batch } from "./commands/batch.ts"; // not by import(): that would break the piece in three
+import type { Command } from "./commands/command.ts";
 import { dryRun } from "./commands/dry-run.ts";
+import { COMMANDS, commandNamed } from "./commands/table.ts";
 import { GROUPS, USAGE } from "./flags/table.ts";
 import { print } from "./print.ts";
 import { isDebug, versionLine } from "./version.ts";
@@ -19,15 +21,26 @@ async function finish({ status, cause }: Outcome): Promise<number> {
   return status;
 }
 
+/** The usage line of what was called. */
+let usage = USAGE;
+
+async function runCommand(command: Command, words: readonly Bytes[]): Promise<number> {
+  usage = command.usage;
+  const line = parseArgv(words, command);
+  if (!line.draft.help) return command.run(line, COMMANDS);
+  print(await (await import("./help.ts")).commandHelp(command));
+  return 0;
+}
+
 async function run(): Promise<number> {
   if (process.argv0 === END_NAME)
     return finish(endAfterWaiting(process.argv.slice(2), (await import("./log.ts")).sayProgress));
   const words = commandLine();
-  // a PRE is an absolute path or -
-  if (words[0] === "batch") return batch(words.slice(1));
+  const command = commandNamed(words[0]);
+  if (command !== undefined) return runCommand(command, words.slice(1));
   const line = parseArgv(words);
   if (line.draft.help) {
-    print(await (await import("./help.ts")).help(GROUPS, USAGE));
+    print(await (await import("./help.ts")).help(GROUPS, USAGE, COMMANDS));
     return 0;
   }
   if (line.draft.version) {
@@ -60,7 +73,7 @@ async function explain(error: unknown): Promise<number> {
   }
   sayError(error.message);
   if (error.note !== undefined) sayNote(error.note);
-  if (error.status === EXIT.usage) sayUsage(USAGE);
+  if (error.status === EXIT.usage) sayUsage(usage);
   return error.status;
 }
 

@@ -8,21 +8,19 @@ import { type Bytes, show } from "../../sys/bytes.ts";
 import { O, SIGNALS, type SignalName } from "../../sys/constants.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { close, open, readAll, write } from "../../sys/file.ts";
+import type { CommandLine } from "../argv.ts";
 import { specOfJson } from "../json.ts";
 import { print } from "../print.ts";
 import { isDebug } from "../version.ts";
+import { type Command, ownValue } from "./command.ts";
 
-const USAGE = `Usage: ns batch [--jobs N] FILE|-
-
-Each line of FILE (-: standard input) is a JSON object that says what to start:
+const TEXT = `Each line of FILE (-: standard input) is a JSON object that says what to start:
 
   {"root": "/srv/a", "init": "/bin/sh", "args": ["-c", "id"], "memory": "64M", "network": true}
 
 Its keys are pre, root, init, args, uid, gid and the long names of ns's options; "id" is anything and comes back in the
 result; "capture": true puts what init writes (a mebibyte of each at most) into the result as stdout and stderr, otherwise
 it all goes to standard error. Init reads /dev/null.
-
-  -j, --jobs N   as many at a time (the number of processors)
 
 Each line of the output is a JSON object: line, id, status, cause, pid, ms, stdout, stderr; or line, id, status, error and
 note when it could not be started.
@@ -82,23 +80,13 @@ function readLines(file: Bytes): Line[] {
   return lines;
 }
 
-function parseWords(words: readonly Bytes[]): { file: Bytes; jobs: number } {
-  let jobs = navigator.hardwareConcurrency;
-  const files: Bytes[] = [];
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    const match = /^(?:--jobs(?:=(.*))?|-j(.*))$/s.exec(word);
-    if (match !== null) {
-      const value = match[1] ?? (match[2] || words[++i]);
-      if (value === undefined || !/^[1-9]\d{0,3}$/.test(value) || Number(value) > 4000)
-        throw usageError(`${word.startsWith("--") ? "--jobs" : "-j"} needs a number from 1 to 4000`);
-      jobs = Number(value);
-    } else if (word.startsWith("-") && word !== "-") {
-      throw usageError(`unknown option ${show(word)}; see ns batch --help`);
-    } else files.push(word);
-  }
-  if (files.length !== 1) throw usageError(`ns batch takes one FILE, or - for standard input`);
-  return { file: files[0]!, jobs };
+function fileAndJobs({ draft, positionals, args }: CommandLine): { file: Bytes; jobs: number } {
+  const files = [...positionals, ...args];
+  if (files.length !== 1) throw usageError("ns batch takes one FILE, or - for standard input");
+  const { jobs = `${navigator.hardwareConcurrency}` } = draft.own;
+  if (jobs === true || !/^[1-9]\d{0,3}$/.test(jobs) || Number(jobs) > 4000)
+    throw usageError("--jobs needs a number from 1 to 4000");
+  return { file: files[0]!, jobs: Number(jobs) };
 }
 
 async function capture(stream: Container["stdout"]): Promise<string | undefined> {
@@ -140,13 +128,9 @@ function progressOf(
   };
 }
 
-/** Runs the command. @returns the exit status @throws NsError (usage) for a line or a word that is wrong */
-export async function batch(words: readonly Bytes[]): Promise<number> {
-  if (words.some((word) => word === "--help" || word === "-h")) {
-    print(USAGE);
-    return 0;
-  }
-  const { file, jobs } = parseWords(words);
+/** @returns the exit status @throws NsError (usage) for a line or a word that is wrong */
+async function run(line: CommandLine): Promise<number> {
+  const { file, jobs } = fileAndJobs(line);
   const lines = readLines(file);
   const stop = new AbortController();
   let stopped: SignalName | null = null;
@@ -193,3 +177,16 @@ export async function batch(words: readonly Bytes[]): Promise<number> {
   }
   return stopped === null ? worst : 128 + SIGNALS[stopped];
 }
+
+export const batch: Command = {
+  name: "batch",
+  summary: "a container for each line of JSON",
+  usage: "ns batch [--jobs N] FILE|-",
+  text: TEXT,
+  options: [
+    ownValue({ name: "jobs", short: "j", hint: "N", help: "as many at a time (the number of processors)" }),
+  ],
+  container: false,
+  operands: "files",
+  run,
+};

@@ -22,6 +22,8 @@ export interface Draft {
   dryRun: boolean;
   help: boolean;
   version: boolean;
+  /** what a command's own options say (cli/commands/command.ts), by their names; a switch is true */
+  readonly own: { [name: string]: Bytes | true };
 }
 
 export const newDraft = (): Draft => ({
@@ -31,6 +33,7 @@ export const newDraft = (): Draft => ({
   dryRun: false,
   help: false,
   version: false,
+  own: {},
 });
 
 interface Common {

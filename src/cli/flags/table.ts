@@ -35,13 +35,13 @@ export const FLAGS: readonly Flag[] = [
   ...generalFlags,
 ];
 
-export const flagNamed = (name: string): Flag | undefined => {
-  for (const flag of FLAGS) if (flag.name === name) return flag;
+export const flagNamed = (name: string, among = FLAGS): Flag | undefined => {
+  for (const flag of among) if (flag.name === name) return flag;
   return undefined;
 };
 
-export const flagWithLetter = (letter: string): Flag | undefined => {
-  for (const flag of FLAGS) if (flag.short === letter) return flag;
+export const flagWithLetter = (letter: string, among = FLAGS): Flag | undefined => {
+  for (const flag of among) if (flag.short === letter) return flag;
   return undefined;
 };
 
