@@ -26,6 +26,11 @@ export const securityExamples: Examples = {
       "> FOLDER/seccomp.json; ns --seccomp FOLDER/seccomp.json --no-new-privs [-u] - ROOT /bin/mkdir [UID GID] -- /tmp/x 2>&1 || true",
     prints: /Function not implemented/,
   },
+  dev: {
+    text: "A /dev that holds nothing of the machine, whatever the root brings.",
+    command: "ns --dev=minimal [-u] - ROOT /bin/ls [UID GID] -- /dev",
+    prints: "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero",
+  },
   "no-new-privs": {
     text: "Set-user-ID programs gain nothing.",
     command: "ns --no-new-privs [-u] - ROOT /bin/grep [UID GID] -- NoNewPrivs /proc/self/status",

@@ -10,6 +10,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, open, poll, readFile, readLink, statusOf, workingDirectory } from "../sys/file.ts";
+import { assumeDev, findDev } from "./dev.ts";
 import { contentOf, type Wait } from "./content.ts";
 import { parseMountinfo } from "./status.ts";
 import { takeWork } from "./work.ts";
@@ -138,7 +139,8 @@ export function findSources(
   identity: Identity | null,
   wait: Wait = (descriptor) => poll([descriptor], -1),
 ): Sources {
-  if (isPlain(spec, facts)) return NO_SOURCES;
+  const dev = findDev(spec, facts, root, identity);
+  if (isPlain(spec, facts)) return { ...NO_SOURCES, dev };
   const mounts: Found[][] = [];
   try {
     for (const mount of spec.mounts) mounts.push(sourcesOf(mount, facts, wait));
@@ -150,6 +152,7 @@ export function findSources(
         ...spec.rootfs.lower.map((path) => findDirectory(path, facts, "below NEWROOT")),
       ],
       changes: changesOf(spec, facts, root, identity),
+      dev,
     };
   } catch (error) {
     closeSources({ ...NO_SOURCES, mounts });
@@ -167,7 +170,7 @@ export function closeSources(sources: Sources): void {
 }
 
 /** What a plan that is only shown takes from the host: names as they are typed. */
-export function assumeSources(spec: Spec): Sources {
+export function assumeSources(spec: Spec, facts: Facts, identity: Identity | null = null): Sources {
   const found = (path: Bytes, isDirectory = true): Found => ({
     ...{ path, isDirectory, descriptor: null, size: 0, below: [] },
   });
@@ -186,5 +189,6 @@ export function assumeSources(spec: Spec): Sources {
             work: { path: changes.work ?? `${changes.upper}.ns-work`, isOwn: true, lock: -1 },
           }
         : null,
+    dev: assumeDev(spec, facts, identity),
   };
 }

@@ -9,6 +9,7 @@ import { CLONE, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import type { Identity } from "../spec/ids.ts";
 import { becomeInit, becomeRoot, isRootInside, withHome } from "./ids.ts";
 import { maskPaths, readOnlyPaths } from "./mounts/masks.ts";
+import { devMount, sealDev } from "./mounts/dev.ts";
 import { giveUpPrivileges, holdPrivileges, newKeyring } from "./security.ts";
 import { enterInside } from "./inside.ts";
 import { limitResources } from "./limits.ts";
@@ -178,6 +179,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...openHostResolvConf(spec),
     ...openSources(spec, facts, sources),
     ...bindRoot(spec, facts, place.rootPath, sources, place.rootTree),
+    ...devMount(spec, sources.dev, place.identity ?? null),
     ...pivotRoot(spec, facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
@@ -186,6 +188,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...resolvConf(spec, facts, place.resolvConf),
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
+    ...sealDev(spec, sources),
     ...readOnlyPaths(spec, facts),
     ...maskPaths(spec),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),

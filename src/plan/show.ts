@@ -6,7 +6,7 @@ import * as k from "../sys/constants.ts";
 import type { Arg, Op } from "./op.ts";
 
 type Names = Readonly<Record<string, number>>;
-type Shape = Names | "directory" | "signal" | "octal" | "hex" | "pointer";
+type Shape = Names | "directory" | "signal" | "octal" | "device" | "hex" | "pointer";
 
 const flags = (value: number, names: Names): string => {
   const parts: string[] = [];
@@ -41,6 +41,8 @@ const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {
   openat2: ["directory"],
   mount_setattr: [null, null, k.OPEN_TREE],
   mkdirat: ["directory", null, "octal"],
+  mknodat: ["directory", null, "octal", "device"],
+  symlinkat: [null, "directory"],
   unlinkat: ["directory", null, choice({ AT_REMOVEDIR: k.AT_REMOVEDIR })],
   ppoll: [null, null, "pointer", "pointer"],
   umask: ["octal"],
@@ -69,6 +71,7 @@ function showNumber(value: number, shape: Shape | null | undefined): string {
   if (shape === "pointer") return value === 0 ? "NULL" : `${value}`;
   if (shape === "directory") return value === k.AT_FDCWD ? "AT_FDCWD" : `${value}`;
   if (shape === "octal") return `0${value.toString(8)}`;
+  if (shape === "device") return value === 0 ? "0" : `makedev(${value >> 8}, ${value & 255})`;
   if (shape === "hex") return `0x${value.toString(16)}`;
   if (shape === "signal") return k.signalName(value);
   if (CHOICE in shape) return Object.entries(shape).find(([, v]) => v === value)?.[0] ?? `${value}`;

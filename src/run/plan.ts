@@ -148,7 +148,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const place = {
     ...PLACE,
     identity,
-    sources: assumeSources(spec),
+    sources: assumeSources(spec, facts, identity),
     ...rootTree,
     ...join,
     ...networkPlace(spec),

@@ -102,6 +102,12 @@ export interface Work {
   readonly lock: number;
 }
 
+/**
+ * What becomes of /dev: it is left alone; it is the root's and made a mount point; it is a fresh one, with nodes that are
+ * made in it, or that are the host's.
+ */
+export type DevSource = "left" | "own" | "made" | "bound";
+
 /** All that a run takes from the host for its root and its mounts. */
 export interface Sources {
   /** for each of the mounts what it is made of; nothing for one that is left out */
@@ -110,6 +116,7 @@ export interface Sources {
   readonly root: readonly Found[];
   /** the directories that take a root's changes, absolute */
   readonly changes: { readonly upper: Bytes; readonly work: Work } | null;
+  readonly dev: DevSource;
 }
 
-export const NO_SOURCES: Sources = { mounts: [], root: [], changes: null };
+export const NO_SOURCES: Sources = { mounts: [], root: [], changes: null, dev: "left" };

@@ -5,6 +5,19 @@ import type { Capability } from "./capabilities.ts";
 export const PROFILES = ["init", "app", "strict"] as const;
 export type Profile = (typeof PROFILES)[number];
 
+export const DEVS = ["auto", "keep", "minimal"] as const;
+export const SYSES = ["ro", "rw", "none"] as const;
+
+/** What a fresh /dev has: character devices with their numbers (Documentation/admin-guide/devices.txt). */
+export const DEV_NODES: readonly (readonly [name: string, major: number, minor: number])[] = [
+  ["null", 1, 3],
+  ["zero", 1, 5],
+  ["full", 1, 7],
+  ["random", 1, 8],
+  ["urandom", 1, 9],
+  ["tty", 5, 0],
+];
+
 export interface Security {
   /** init: for a real init system; app: for a service or a command; strict: for what needs next to nothing */
   readonly profile: Profile;
@@ -17,6 +30,10 @@ export interface Security {
   readonly mask: readonly Bytes[];
   readonly readOnlyPaths: readonly Bytes[];
   readonly unmask: readonly Bytes[];
+  /** the root's /dev, a small one of ns's, or in profile init the root's if it can be used and ns's otherwise */
+  readonly dev: (typeof DEVS)[number];
+  /** a sysfs on /sys; null: read-only in profile app where it can be had, and none in the others */
+  readonly sys: (typeof SYSES)[number] | null;
 }
 
 export const defaultSecurity = (): Security => ({
@@ -27,4 +44,6 @@ export const defaultSecurity = (): Security => ({
   mask: [],
   readOnlyPaths: [],
   unmask: [],
+  dev: "auto",
+  sys: null,
 });

@@ -26,7 +26,7 @@ const withoutOpenat2: Facts = { ...withoutSetattr, kernel: { ...withoutSetattr.k
 function planOf(words: string, with_ = facts, sources?: Partial<Sources>): string[] {
   const spec = specOf(parseArgv(words.split(" ")), false);
   const place = { gate: [3, 4], life: 6, report: 8, rootPath: "/r", inherited: [] } as const;
-  const found = { ...assumeSources(spec), ...sources };
+  const found: Sources = { ...assumeSources(spec, with_), dev: "left", ...sources };
   const lines = childPlan(spec, with_, { ...place, sources: found }).map(showOp);
   const first = lines.findIndex((line) => line.includes("MS_PRIVATE"));
   return lines.slice(first, lines.indexOf("read(3, gate, 1)", first));

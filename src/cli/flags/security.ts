@@ -1,7 +1,7 @@
 /** Options about how tightly init is held. */
 import { parseCapabilities } from "../../spec/capabilities.ts";
 import { usageError } from "../../spec/error.ts";
-import { PROFILES } from "../../spec/security.ts";
+import { DEVS, PROFILES } from "../../spec/security.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
 
@@ -11,6 +11,12 @@ function parsePath(text: Bytes, option: string): Bytes {
   return text;
 }
 
+function oneOf<T extends string>(names: readonly T[], value: Bytes, option: string): T {
+  const found = names.find((name) => name === value);
+  if (found === undefined) throw usageError(`${option}: '${show(value)}' is not one of ${names.join(", ")}`);
+  return found;
+}
+
 export const securityFlags: readonly Flag[] = [
   {
     name: "profile",
@@ -18,10 +24,7 @@ export const securityFlags: readonly Flag[] = [
     hint: "init|app|strict",
     help: "how tightly INIT is held: as a whole system, as a service, or with next to nothing",
     apply: ({ spec }, value, option) => {
-      const profile = PROFILES.find((name) => name === value);
-      if (profile === undefined)
-        throw usageError(`${option}: '${show(value)}' is not one of ${PROFILES.join(", ")}`);
-      spec.security.profile = profile;
+      spec.security.profile = oneOf(PROFILES, value, option);
     },
   },
   {
@@ -86,6 +89,15 @@ export const securityFlags: readonly Flag[] = [
     help: "leave a path as it is that the profile masks or makes read-only, or ALL of them",
     apply: ({ spec }, value, option) => {
       spec.security.unmask.push(value === "ALL" ? value : parsePath(value, option));
+    },
+  },
+  {
+    name: "dev",
+    kind: "value",
+    hint: "auto|keep|minimal",
+    help: "/dev: the root's, or a fresh one of a few nodes; auto: in profile init the root's if that can be used",
+    apply: ({ spec }, value, option) => {
+      spec.security.dev = oneOf(DEVS, value, option);
     },
   },
 ];
