@@ -4,10 +4,11 @@
  */
 export { NsError } from "./spec/error.ts";
 export type { Facts, Spec } from "./spec/spec.ts";
-export { END_NAME, endAfterWaiting, type Outcome, type Progress } from "./run/end.ts";
+export { END_NAME, endAfterWaiting, type Ended, type Outcome, type Progress } from "./run/end.ts";
 export { type PlanLine, plan } from "./run/plan.ts";
 export { type Container, type ContainerOptions, start, startSpec } from "./run/container.ts";
 export { type RunOptions, run } from "./run/start.ts";
+export type { StatusTo } from "./run/status.ts";
 export type { Standard } from "./run/standard.ts";
 export { checkSupported } from "./run/unsupported.ts";
 export { specOf, type Wanted } from "./spec/wanted.ts";

@@ -4,7 +4,7 @@
  * that the bundler puts all that a start needs into one piece.
  */
 import "./builtins.ts"; // first: the others use them
-import { END_NAME, endAfterWaiting, type Outcome, run as runSpec } from "../index.ts";
+import { END_NAME, endAfterWaiting, type Ended, run as runSpec } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { parseArgv, specOf } from "./argv.ts";
@@ -16,8 +16,11 @@ import { print } from "./print.ts";
 import { isDebug, versionLine } from "./version.ts";
 import { commandLine } from "./words.ts";
 
-async function finish({ status, cause }: Outcome): Promise<number> {
-  if (cause !== null) (await import("./log.ts")).sayError(cause);
+async function finish({ status, cause, note }: Ended): Promise<number> {
+  if (cause === null) return status;
+  const { sayError, sayNote } = await import("./log.ts");
+  sayError(cause);
+  if (note !== undefined) sayNote(note);
   return status;
 }
 
@@ -53,7 +56,7 @@ async function run(): Promise<number> {
     return 0;
   }
   const progress = line.draft.verbose ? (await import("./log.ts")).sayProgress : null;
-  return finish(runSpec(spec, { progress, become: ["ns", ...words] }));
+  return finish(runSpec(spec, { progress, become: ["ns", ...words], status: line.draft.status }));
 }
 
 async function explain(error: unknown): Promise<number> {

@@ -8,6 +8,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { O, RESOLVE_IN_ROOT, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, fileSystemOf, open, openResolved, readAll, readLink, statusOf } from "../sys/file.ts";
+import { explainHead, interpreterOf } from "./format.ts";
 
 export interface Problem {
   /** the file is not there, as opposed to: it is there and cannot be executed */
@@ -19,7 +20,8 @@ export interface Problem {
 
 const HEAD = 4096;
 const ST_NOEXEC = 8;
-const PT_INTERP = 3;
+/** As many interpreters of interpreters the kernel follows (execve(2), ELOOP). */
+const DEEPEST = 4;
 
 const cannot = (text: string, note?: string): Problem =>
   note === undefined ? { missing: false, text } : { missing: false, text, note };
@@ -36,28 +38,6 @@ function headOf(fd: number): Bytes | null {
   return typeof head === "string" ? head : null;
 }
 
-/** The interpreter of a script (execve(2), "Interpreter scripts"), or the loader that an ELF program asks for. */
-export function interpreterOf(head: Bytes): Bytes | null {
-  if (head.startsWith("#!")) return /^#![ \t]*([^ \t\n\0]+)/.exec(head)?.[1] ?? null;
-  if (!head.startsWith("\x7fELF\x02\x01")) return null;
-  const number = (at: number, size: number): number => {
-    let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + (head.charCodeAt(at + i) || 0);
-    return value;
-  };
-  const headers = number(32, 8);
-  const size = number(54, 2);
-  for (let i = 0; i < number(56, 2); i++) {
-    const at = headers + i * size;
-    if (at + 56 > head.length) break;
-    if (number(at, 4) !== PT_INTERP) continue;
-    const start = number(at + 8, 8);
-    const path = head.slice(start, start + number(at + 32, 8) - 1);
-    return path === "" ? null : path;
-  }
-  return null;
-}
-
 /** Does the open file lie in the root's own /proc? There will be a fresh one over it, with other files. */
 function isInProc(root: number, fd: number): boolean {
   const top = readLink(`/proc/self/fd/${root}`);
@@ -68,32 +48,49 @@ function isInProc(root: number, fd: number): boolean {
 
 const COVERED = "lies in the root's own /proc, which a fresh one will cover";
 
-function findInterpreter(root: number, head: Bytes | null): Problem | null {
+/** What keeps an open file from being executed, apart from its interpreter. */
+function inspectFile(root: number, fd: number): Problem | null {
+  const status = statusOf(fd);
+  const fileSystem = fileSystemOf(fd);
+  if (isInProc(root, fd)) return cannot(COVERED);
+  if (typeof status === "number") return cannot(`cannot be read: ${errnoText(-status)}`);
+  if ((status.mode & S_IFMT) === S_IFDIR) return cannot("is a directory");
+  if ((status.mode & S_IFMT) !== S_IFREG) return cannot("is not a regular file");
+  if ((status.mode & 0o111) === 0) return cannot("is not executable", "chmod +x it");
+  if (typeof fileSystem !== "number" && (fileSystem.flags & ST_NOEXEC) !== 0)
+    return cannot("is on a file system mounted noexec", "remount that with exec: mount -o remount,exec …");
+  return null;
+}
+
+/**
+ * What is wrong with the interpreter of a file that begins so.
+ * @param depth how many interpreters to look into; 0: only whether the first is there
+ */
+function inspectInterpreter(root: number, head: Bytes | null, depth: number): Problem | null {
   const interpreter = head === null ? null : interpreterOf(head);
   if (head === null || interpreter === null) return null;
-  const name = show(interpreter);
+  const isScript = head.startsWith("#!");
+  const what = `${isScript ? "is a script for" : "needs the loader"} ${show(interpreter)}`;
   const fd = openResolved(root, interpreter, O.O_PATH, RESOLVE_IN_ROOT);
-  if (fd >= 0) {
-    const covered = isInProc(root, fd);
-    close(fd);
-    return covered ? cannot(`needs ${name}, which ${COVERED}`) : null;
+  if (fd < 0) {
+    let note = isScript ? undefined : "install the C library it was built for";
+    if (interpreter.endsWith("\r")) note = "the script has DOS line ends: remove the carriage returns";
+    return cannot(`${what}, which is not in the root`, note);
   }
-  if (!head.startsWith("#!"))
-    return cannot(
-      `needs the loader ${name}, which is not in the root`,
-      "install the C library it was built for",
-    );
-  const note = interpreter.endsWith("\r")
-    ? "the script has DOS line ends: remove the carriage returns"
-    : undefined;
-  return cannot(`is a script for ${name}, which is not in the root`, note);
+  let problem = depth === 0 ? null : inspectFile(root, fd);
+  if (depth === 0 && isInProc(root, fd)) problem = cannot(COVERED);
+  // which loader a loader asks for the kernel does not care
+  if (depth > 0 && problem === null && isScript) problem = inspectInterpreter(root, headOf(fd), depth - 1);
+  close(fd);
+  return problem && cannot(`${what}, which ${problem.text}`, problem.note);
 }
 
 /**
  * What keeps the file from being executed; null when nothing was found. Without openat2 (before Linux 5.6) nothing is.
+ * @param thoroughly look at its interpreter too, which a start has no time for: the kernel will
  * @throws NsError when this process is out of descriptors
  */
-export function inspectProgram(root: number, path: Bytes): Problem | null {
+export function inspectProgram(root: number, path: Bytes, thoroughly = false): Problem | null {
   const fd = openResolved(root, path, O.O_PATH, RESOLVE_IN_ROOT);
   if (fd === -errnoNumber("ENOSYS") || fd === -errnoNumber("EPERM")) return null;
   if (fd < 0) {
@@ -106,28 +103,26 @@ export function inspectProgram(root: number, path: Bytes): Problem | null {
     close(link);
     return { missing, text: "is a link to something that is not in the root" };
   }
-  const status = statusOf(fd);
-  const fileSystem = fileSystemOf(fd);
-  const covered = isInProc(root, fd);
-  const regular = typeof status !== "number" && (status.mode & S_IFMT) === S_IFREG;
-  const head = regular && !covered ? headOf(fd) : null;
+  const problem = inspectFile(root, fd);
+  const head = problem === null ? headOf(fd) : null;
   close(fd);
-  if (covered) return cannot(COVERED);
-  if (typeof status === "number") return cannot(`cannot be read: ${errnoText(-status)}`);
-  if ((status.mode & S_IFMT) === S_IFDIR) return cannot("is a directory");
-  if ((status.mode & S_IFMT) !== S_IFREG) return cannot("is not a regular file");
-  if ((status.mode & 0o111) === 0) return cannot("is not executable", "chmod +x it");
-  if (typeof fileSystem !== "number" && (fileSystem.flags & ST_NOEXEC) !== 0)
-    return cannot("is on a file system mounted noexec", "remount that with exec: mount -o remount,exec …");
-  return findInterpreter(root, head);
+  return problem ?? inspectInterpreter(root, head, thoroughly ? DEEPEST : 0);
 }
 
-/** Why the kernel did not know what to do with the file (ENOEXEC). */
-export function explainFormat(root: number, path: Bytes): Problem {
+/** Why the kernel did not know what to do with the file (ENOEXEC): with it, or with what it is a script for. */
+function explainFormat(root: number, path: Bytes, depth = 0): Problem {
   const fd = openResolved(root, path, O.O_PATH, RESOLVE_IN_ROOT);
   const head = fd < 0 ? null : headOf(fd);
   if (fd >= 0) close(fd);
-  if (head === "") return cannot("is empty");
-  if (head?.startsWith("\x7fELF")) return cannot("is a program for another kind of machine");
-  return cannot("is neither a program nor a script with a #! line", "begin the script with #!/bin/sh");
+  const interpreter = head?.startsWith("#!") && depth < DEEPEST ? interpreterOf(head) : null;
+  if (interpreter !== null) {
+    const { text, note } = explainFormat(root, interpreter, depth + 1);
+    return cannot(`is a script for ${show(interpreter)}, which ${text}`, note);
+  }
+  const { text, note } = explainHead(head);
+  return cannot(text, note);
 }
+
+/** Why an exec has failed with this error; null when nothing was found. */
+export const explainExec = (root: number, path: Bytes, errno: number): Problem | null =>
+  errno === errnoNumber("ENOEXEC") ? explainFormat(root, path) : inspectProgram(root, path, true);

@@ -47,6 +47,9 @@ export const RULES_SIZE = 8 * ORDER.length;
 /** Where in them `until` is. */
 export const UNTIL_AT = 80;
 
+/** Where in them `impatience` is. */
+export const IMPATIENCE_AT = 32;
+
 /** Set beside the 16 bits of a wait status (wait(2)) if the deadline had passed. */
 export const TIMED_OUT = 1 << 16;
 

@@ -13,6 +13,8 @@ export interface WaitPlace {
   readonly child: number;
   /** how to wait for it; `caught` is the pipe that holds signals which came during the handover */
   readonly rules: Rules;
+  /** where in the program's memory they are to be, which tells in the end how often it was asked to stop */
+  readonly rulesAddress?: number;
   /** init itself gets what the terminal sends: its status file tells whether that is all (csrc/launcher.c) */
   readonly statusFile: boolean;
   /** the watcher that shares Bun's memory, to be replaced by one of this program's own */
@@ -54,16 +56,28 @@ function becomeNsAgain(again: Again): Op {
   };
 }
 
+/** An end that is not well may have a cause to tell. Only of 0 this call takes no offence, and it does nothing. */
+const unlessWell = (again: Again): Op[] => [
+  {
+    call: "prctl",
+    args: [PR.PR_GET_NO_NEW_PRIVS, slot("ending"), 0, 0, 0],
+    step: "see whether it ended well",
+    fine: ["EINVAL", "EPERM", "ENOSYS"],
+    skipNext: true,
+  },
+  becomeNsAgain(again),
+];
+
 function removeCgroup({ cgroup, again }: WaitPlace): Op[] {
   if (cgroup === null) return [];
   if (again === null) return cgroup.flatMap(endCgroup);
-  // the memory limit may have killed init, or there may be cgroups below that it made: ns knows what to do
+  // there may be cgroups below that init made: ns knows what to do
   const become = becomeNsAgain(again);
   const remove = (end: CgroupEnd): Op[] => {
     const [run, ...rest] = endCgroup(end);
     return [{ ...run!, skipNext: true }, become, ...rest];
   };
-  return [{ ...become, onlyIfKilled: "ending" }, ...cgroup.flatMap(remove)];
+  return cgroup.flatMap(remove);
 }
 
 function removeWork({ work, again }: WaitPlace): Op[] {
@@ -91,7 +105,11 @@ export function waitPlan(place: WaitPlace): Op[] {
     ...end(place.oldWatcher),
     {
       call: "supervise",
-      args: [place.child, rulesArg(place.rules), place.statusFile ? `/proc/${place.child}/status` : 0],
+      args: [
+        place.child,
+        place.rulesAddress ?? rulesArg(place.rules),
+        place.statusFile ? `/proc/${place.child}/status` : 0,
+      ],
       step: "wait for init",
       save: "ending",
     },
@@ -115,7 +133,7 @@ export function waitPlan(place: WaitPlace): Op[] {
           { call: "decimal", args: [slot("ending"), again.status], step: "write init's status" },
           { call: "decimal", args: [slot("watcher"), again.watcher], step: "write the watcher's process id" },
         ] satisfies Op[])),
-    ...(again?.always ? [becomeNsAgain(again)] : []),
+    ...(again === null ? [] : again.always ? [becomeNsAgain(again)] : unlessWell(again)),
     ...removeWork(place),
     ...removeCgroup(place),
     ...end("watcher"),

@@ -1,6 +1,6 @@
 /** Turns a failed step into words: what ns was doing, why the kernel refused, and what a person can do about it. */
 import { hasNamespace } from "../host/facts.ts";
-import { explainFormat, inspectProgram } from "../host/program.ts";
+import { explainExec } from "../host/program.ts";
 import { namespacesOf } from "../plan/namespaces.ts";
 import type { Op } from "../plan/op.ts";
 import { EXIT, NsError } from "../spec/error.ts";
@@ -9,6 +9,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { type ErrnoName, errnoName, errnoText } from "../sys/errno.ts";
 import { isWholeRoot } from "./check-mounts.ts";
 import { initError, userNamespaceProblem } from "./check.ts";
+import { confinementNote } from "./why-exec.ts";
 
 /** What to do about mounts, by (step, errno). */
 const MOUNT_NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
@@ -179,8 +180,7 @@ function whoIs({ user, ids }: Spec): string {
 export function childError(spec: Spec, op: Op, errno: number, root: number): NsError {
   if (op.call !== "execve")
     return new NsError(`cannot ${op.step}: ${errnoText(errno)}`, { errno, note: noteFor(op.step, errno) });
-  const look = errnoName(errno) === "ENOEXEC" ? explainFormat : inspectProgram;
-  const problem = isWholeRoot(spec) ? look(root, spec.init) : null;
+  const problem = isWholeRoot(spec) ? explainExec(root, spec.init, errno) : null;
   if (problem !== null) return initError(spec, problem);
   const missing = errnoName(errno) === "ENOENT";
   return new NsError(`cannot execute init ${show(spec.init)} in ${show(spec.root)}: ${errnoText(errno)}`, {
@@ -189,7 +189,7 @@ export function childError(spec: Spec, op: Op, errno: number, root: number): NsE
     note:
       errnoName(errno) === "EACCES" && (spec.user !== null || spec.ids.as !== null)
         ? `${whoIs(spec)} may not read or enter something on the way to it`
-        : undefined,
+        : confinementNote(errno),
   });
 }
 

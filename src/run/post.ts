@@ -11,7 +11,7 @@ import { show } from "../sys/bytes.ts";
 import { CLONE, SIGNALS, signalName } from "../sys/constants.ts";
 import { close } from "../sys/file.ts";
 import { call } from "../sys/kernel.ts";
-import type { Outcome, Progress } from "./outcome.ts";
+import type { Ended, Progress } from "./outcome.ts";
 import { inheritedDescriptors } from "./child.ts";
 import { scriptError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
@@ -82,19 +82,22 @@ const together = (first: string | null, second: string): string =>
   first === null ? second : `${first}; ${second}`;
 
 /** The end of a run, after its post script: its failure is ns's own only where everything else went well. */
-export function afterPost(outcome: Outcome, post: PostDraft | null, progress: Progress | null): Outcome {
+export function afterPost(outcome: Ended, post: PostDraft | null, progress: Progress | null): Ended {
   if (!isReady(post)) return outcome;
   const problem = runPost(post, outcome.status, progress);
   if (problem === null) return outcome;
+  const { report } = outcome;
   return {
+    ...outcome,
     status: outcome.status === 0 ? EXIT.failed : outcome.status,
     cause: together(outcome.cause, problem),
+    report: report && { ...report, cause: report.cause ?? { kind: "post-script", text: problem } },
   };
 }
 
 /** Runs a container and then its post script, however the run has ended. */
-export function withPost(post: PostDraft, progress: Progress | null, run: () => Outcome): Outcome {
-  let outcome: Outcome;
+export function withPost(post: PostDraft, progress: Progress | null, run: () => Ended): Ended {
+  let outcome: Ended;
   try {
     outcome = run();
   } catch (error) {

@@ -17,7 +17,7 @@ import { call, giveTerminalBack, scratch } from "../sys/kernel.ts";
 import { checkCapabilities } from "./check-security.ts";
 import { check } from "./check.ts";
 import { type Child, inheritedDescriptors, startChild } from "./child.ts";
-import { clearAway, endRun, endState, type Outcome, type Progress } from "./end.ts";
+import { clearAway, type Ended, endRun, endState, type Progress } from "./end.ts";
 import { childError, cloneError } from "./failure.ts";
 import { giveMaps, idmappedRoot } from "./idmap.ts";
 import { confine, isConfined, showBranch } from "./limits.ts";
@@ -28,6 +28,7 @@ import { runPre } from "./pre.ts";
 import { preparePlans } from "./prepare.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
+import { begin, lookAt, openStatus, type StatusTo, telling } from "./status.ts";
 import { superviseInit } from "./supervise.ts";
 import { makeCgroup } from "./systemd.ts";
 import { type Joined, joinUser } from "./userns.ts";
@@ -42,6 +43,8 @@ export interface RunOptions {
    * does not return then. For a program that does nothing else; without it this process waits itself.
    */
   readonly become?: readonly Bytes[];
+  /** where status lines go (status.ts) */
+  readonly status?: StatusTo | null;
 }
 
 const FOREVER = -1;
@@ -52,13 +55,21 @@ const BRIEFLY = 30;
  * Runs a container until its init has ended, and leaves nothing behind.
  * @throws NsError when init could not be started; nothing of the container is left then either
  */
-export function run(spec: Spec, options: RunOptions = {}): Outcome {
+export function run(spec: Spec, options: RunOptions = {}): Ended {
+  const status = options.status == null ? null : openStatus(options.status, spec.process.passFds);
   const post = draftPost(spec);
-  if (post === null) return runContainer(spec, options, null);
-  return withPost(post, options.progress ?? null, () => runContainer(spec, options, post));
+  const container = () => runContainer(spec, options, post, status);
+  return telling(status, () =>
+    post === null ? container() : withPost(post, options.progress ?? null, container),
+  );
 }
 
-function runContainer(spec: Spec, { progress = null, become }: RunOptions, post: PostDraft | null): Outcome {
+function runContainer(
+  spec: Spec,
+  { progress = null, become }: RunOptions,
+  post: PostDraft | null,
+  status: number | null,
+): Ended {
   const say = (line: () => string): void => progress?.(line());
   const facts = probe();
   const root = check(spec, facts);
@@ -119,7 +130,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
       const end = cgroup === null ? null : endOf(cgroup);
       watcher ??= startWatcher({
         ...{ life, pidfd, cgroup: end, work: work() },
-        closing: [gate[1], root, report[0], ...spec.process.passFds],
+        closing: [gate[1], root, report[0], ...spec.process.passFds, ...(status === null ? [] : [status])],
       });
       return watcher;
     };
@@ -164,6 +175,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     const early: number[] = [];
     listener.onSignal = (signal) =>
       signal === SIGNALS.SIGKILL ? call("kill", pid, signal) : early.push(signal);
+    const placed = status === null ? null : lookAt(pid, spec, facts);
     write(gate[1], "g");
     const running = watch(); // while the child makes its mounts; it does not run init without it
     write(gate[1], "g");
@@ -171,7 +183,8 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     throwReported();
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
     listener.giveBack(early);
-    const state = endState(facts, cgroup, spec, post, progress !== null, work());
+    const begun = begin(status, pid, placed, cgroup);
+    const state = endState(facts, cgroup, spec, post, progress !== null, work(), begun);
     const supervision = superviseInit(spec, pid, listener.caught);
     let ending = supervision.wait(become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
@@ -184,7 +197,7 @@ function runContainer(spec: Spec, { progress = null, become }: RunOptions, post:
     if (facts.terminal !== null) giveTerminalBack(facts.terminal.foreground);
     child = null;
     cgroup = null;
-    return endRun(state, ending, () => running.dismiss(), progress);
+    return endRun(state, ending, supervision.rules().impatience, () => running.dismiss(), progress);
   } finally {
     if (preProcess !== null) call("kill", -preProcess, SIGNALS.SIGKILL);
     if (helper !== null) endNetwork(helper);

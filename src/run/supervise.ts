@@ -5,11 +5,12 @@ import { arena, call, scratch, supervise } from "../sys/kernel.ts";
 
 /** From SIGTERM to SIGKILL after --timeout, when nothing else is said. */
 const GRACE_AFTER_TIMEOUT = 10_000;
-const PATIENCE = 3;
+/** As many SIGTERM and SIGINT as kill it. */
+export const PATIENCE = 3;
 const CLOCK_MONOTONIC = 1;
 
 /** Milliseconds of CLOCK_MONOTONIC. */
-const now = (): number =>
+export const now = (): number =>
   scratch((memory) => {
     const time = memory.reserve(16);
     call("clock_gettime", CLOCK_MONOTONIC, time);

@@ -5,7 +5,7 @@
 import { endOf } from "../host/cgroup/cgroup.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { postPlan } from "../plan/pre.ts";
-import type { Rules } from "../plan/supervise.ts";
+import { IMPATIENCE_AT, putRules, type Rules, RULES_SIZE } from "../plan/supervise.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
 import type { Facts } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
@@ -49,34 +49,39 @@ function buildProgram(
   executable: number,
 ) {
   const { post } = state;
+  const told = state.status === null ? [] : [state.status];
   const draft = draftProgram(ROOM + (post === null ? 0 : ROOM));
   const { memory } = draft;
   const { life } = watcher;
   const { caught } = listener;
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
-  const closing = [executable, caught];
-  const kept = [...life, pidfd, caught, ...(state.cgroup?.map(({ lock }) => lock) ?? [])];
+  const closing = [executable, caught, ...told];
+  const kept = [...life, pidfd, caught, ...told, ...(state.cgroup?.map(({ lock }) => lock) ?? [])];
   const watcherOps = watcherPlan({
     ...{ life, pidfd, cgroup, closing, work: state.work, helper },
     ...(isReady(post) ? { post: startPost(postPlan(post, KILLED, facts, kept, [])) } : {}),
   });
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
-  let again: Again | null = null;
-  const always = needsNs(state);
-  if (always || state.cgroup !== null || state.work !== null) {
-    const status = memory.reserve(24);
-    const watcherPid = memory.reserve(24);
-    const argv = memory.reserve(40);
-    [memory.placeString(END_NAME), memory.placeString(asciiJson(state)), status, watcherPid, 0].forEach(
-      (at, i) => {
-        memory.putI64(argv + 8 * i, at);
-      },
-    );
-    again = { always, executable, argv, env: placeStrings([], memory), status, watcher: watcherPid };
-  }
+  const rulesNow = { ...rules, signals, until: 0 };
+  const rulesAddress = memory.reserve(RULES_SIZE);
+  putRules(rulesNow, (offset, value) => memory.putI64(rulesAddress + offset, value));
+  const status = memory.reserve(24);
+  const watcherPid = memory.reserve(24);
+  // a number below 128 is a word of one letter, or none
+  const impatience = rulesAddress + IMPATIENCE_AT;
+  const words = [memory.placeString(END_NAME), memory.placeString(asciiJson(state)), status, watcherPid];
+  const argv = memory.reserve(48);
+  [...words, impatience, 0].forEach((at, i) => {
+    memory.putI64(argv + 8 * i, at);
+  });
+  const again: Again = {
+    ...{ always: needsNs(state), executable, argv, env: placeStrings([], memory) },
+    ...{ status, watcher: watcherPid },
+  };
   const place = {
     child,
-    rules: { ...rules, signals, until: 0 },
+    rules: rulesNow,
+    rulesAddress,
     statusFile: !state.reaper,
     oldWatcher: watcher.pid,
     helper,
@@ -87,14 +92,12 @@ function buildProgram(
     work: state.work,
   };
   const { address } = encodeTask(waitPlan(place), { flags: 0, report: -1, stack: 0 }, memory);
-  const words = title.join("\0").length > TITLE_SIZE ? title.slice(0, 1) : title;
   return {
     draft,
     task: address,
-    words,
+    words: title.join("\0").length > TITLE_SIZE ? title.slice(0, 1) : title,
     kept: [
-      ...[...life, pidfd, caught],
-      ...(again === null ? [] : [executable]),
+      ...[...life, pidfd, caught, executable, ...told],
       ...(state.cgroup === null ? [] : state.cgroup.map(({ lock }) => lock)),
       ...(state.work === null ? [] : [state.work.lock]),
     ],

@@ -54,6 +54,12 @@ export function parseUmask(text: Bytes, option: string): number {
   return Number.parseInt(text, 8);
 }
 
+/** The number of a descriptor that init does not have. @throws NsError (usage) */
+export function parseOwnDescriptor(text: Bytes, option: string): number {
+  if (/^[012]$/.test(text)) throw usageError(`${option}: descriptor ${text} is init's own; give one above 2`);
+  return parseDescriptor(text, option);
+}
+
 /** The number of a descriptor above 2. @throws NsError (usage) */
 export function parseDescriptor(text: Bytes, option: string): number {
   if (/^[012]$/.test(text)) throw usageError(`${option}: init has descriptor ${text} anyway`);

@@ -62,6 +62,7 @@ export const O = {
   O_RDWR: 2,
   O_CREAT: 0x40,
   O_EXCL: 0x80,
+  O_TRUNC: 0x200,
   O_NONBLOCK: 0x800,
   O_DIRECTORY: openFlags.O_DIRECTORY,
   O_NOFOLLOW: openFlags.O_NOFOLLOW,
@@ -69,7 +70,7 @@ export const O = {
   O_PATH: 0x200000,
 } as const;
 
-export const F = { F_SETFD: 2, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
+export const F = { F_SETFD: 2, F_GETFL: 3, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
 export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
@@ -80,6 +81,7 @@ export const PR = {
   PR_SET_NAME: 15,
   PR_CAPBSET_DROP: 24,
   PR_SET_NO_NEW_PRIVS: 38,
+  PR_GET_NO_NEW_PRIVS: 39,
   PR_CAP_AMBIENT: 47,
 } as const;
 export const PR_CAP_AMBIENT_RAISE = 2;

@@ -13,6 +13,13 @@ const POLLIN = 1;
 export const open = (path: Bytes, flags: number, directory = AT_FDCWD): number =>
   scratch((memory) => call("openat", directory, memory.placeString(path), flags | O.O_CLOEXEC, 0));
 
+/** openat(2) of a file that is made or emptied, for its owner alone; -ELOOP when a link stands in its place. */
+export const openNew = (path: Bytes): number =>
+  scratch((memory) => {
+    const flags = O.O_WRONLY | O.O_CREAT | O.O_TRUNC | O.O_NOFOLLOW | O.O_CLOEXEC;
+    return call("openat", AT_FDCWD, memory.placeString(path), flags, 0o600);
+  });
+
 const EAGAIN = 11;
 /** openat2(2) says EAGAIN when anything at all has been renamed or mounted meanwhile; so often it is asked. */
 const TRIES = 1000;

@@ -198,7 +198,11 @@ describe("INIT", () => {
   });
   test("a program for another machine", () => {
     file("alien", "\x7fELF\x01\x02\x01".padEnd(64, "\0"));
-    return refused("/alien", 126, "is a program for another kind of machine");
+    return refused(
+      "/alien",
+      126,
+      "is a program for another kind of machine (ELF machine 0), and this machine is x86-64\nnote: take one for this machine, or have qemu-user run it (Debian: qemu-user-static, binfmt-support)",
+    );
   });
   test("links lead where the container will see them lead", async () => {
     symlinkSync("../bin/busybox", join(bad, "sbin/relative"));

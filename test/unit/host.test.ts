@@ -7,7 +7,7 @@ import { memory, oomKills } from "../../src/host/cgroup/controllers/memory.ts";
 import { ancestors, locate } from "../../src/host/cgroup/locate.ts";
 import { prepareParent } from "../../src/host/cgroup/parent.ts";
 import { lock, removeTree, sweep } from "../../src/host/cgroup/tree.ts";
-import { interpreterOf } from "../../src/host/program.ts";
+import { interpreterOf } from "../../src/host/format.ts";
 import { bitsOf, hasBit, openFilesLimit, parseMountinfo, statusField } from "../../src/host/status.ts";
 import { userNamespaceProblem } from "../../src/run/check.ts";
 import { defaultLimits } from "../../src/spec/limits.ts";

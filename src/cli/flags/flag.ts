@@ -4,6 +4,7 @@
  */
 import { defaultSpec, type Spec } from "../../spec/spec.ts";
 import type { Bytes } from "../../sys/bytes.ts";
+import type { StatusTo } from "../../index.ts";
 
 type Mutable<T> = T extends string | number | bigint | boolean | null
   ? T
@@ -19,6 +20,8 @@ export interface Draft {
   /** --user: the ids come behind INIT, or by --map-uid and its like */
   user: boolean;
   verbose: boolean;
+  /** where status lines go (run/status.ts) */
+  status: StatusTo | null;
   dryRun: boolean;
   help: boolean;
   version: boolean;
@@ -30,6 +33,7 @@ export const newDraft = (): Draft => ({
   spec: defaultSpec() as unknown as Mutable<Spec>,
   user: false,
   verbose: false,
+  status: null,
   dryRun: false,
   help: false,
   version: false,

@@ -1,4 +1,5 @@
 /** Options that say what ns itself does. */
+import { parseOwnDescriptor } from "../../spec/process.ts";
 import type { Flag } from "./flag.ts";
 
 export const generalFlags: readonly Flag[] = [
@@ -10,6 +11,27 @@ export const generalFlags: readonly Flag[] = [
     help: "say each step on standard error",
     apply: (draft) => {
       draft.verbose = true;
+    },
+  },
+  {
+    name: "status-fd",
+    kind: "value",
+    hint: "N",
+    commandOnly: true,
+    excludes: ["status-file"],
+    help: "write a line of JSON to descriptor N when INIT runs and when it has ended (docs/status.md)",
+    apply: (draft, value, option) => {
+      draft.status = { fd: parseOwnDescriptor(value, option) };
+    },
+  },
+  {
+    name: "status-file",
+    kind: "value",
+    hint: "FILE",
+    commandOnly: true,
+    help: "the same into FILE, which is made or emptied",
+    apply: (draft, value) => {
+      draft.status = { file: value };
     },
   },
   {

@@ -7,6 +7,7 @@ import type { Limits } from "../../spec/limits.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
 import { limitReached, oomFile, oomKills } from "./controllers/memory.ts";
+import { processesRefused } from "./controllers/pids.ts";
 import type { Setting } from "./controllers/controller.ts";
 import { type Hierarchy, hierarchiesOf, refusal } from "./hierarchies.ts";
 import type { Location } from "./locate.ts";
@@ -122,16 +123,27 @@ export function joinCgroup(cgroup: Cgroup, pid: number, uid: number): void {
   }
 }
 
+/** Reads the files of the directory that has a controller; "" where one is not there. */
+const reader =
+  ({ directory }: Branch) =>
+  (name: string): string => {
+    const content = file.readFile(`${directory}/${name}`);
+    return typeof content === "string" ? content : "";
+  };
+
 /** Has this run's own memory limit (and not one above it) been reached, and something been killed? */
 export function wasOutOfMemory(cgroup: Cgroup): boolean {
   const branch = cgroup.find(({ controllers }) => controllers.includes("memory"));
   if (branch === undefined) return false;
   const { version } = branch.location;
-  const read = (name: string): string => {
-    const content = file.readFile(`${branch.directory}/${name}`);
-    return typeof content === "string" ? content : "";
-  };
+  const read = reader(branch);
   return oomKills(read(oomFile(version))) > 0 && limitReached(version, read);
+}
+
+/** Has this run's own limit of processes kept somebody from starting one? */
+export function wasOutOfProcesses(cgroup: Cgroup, limit: number): boolean {
+  const branch = cgroup.find(({ controllers }) => controllers.includes("pids"));
+  return branch !== undefined && processesRefused(limit, reader(branch));
 }
 
 /** What goes with the run: for those who cannot call `removeCgroup()`. */

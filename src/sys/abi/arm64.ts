@@ -49,6 +49,8 @@ export const calls = {
   prctl: 167,
   getpid: 172,
   getppid: 173,
+  getrusage: 165,
+  syslog: 116,
   socketpair: 199,
   socket: 198,
   connect: 203,

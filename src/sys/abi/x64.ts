@@ -24,6 +24,8 @@ export const calls = {
   umask: 95,
   setpgid: 109,
   getppid: 110,
+  getrusage: 98,
+  syslog: 103,
   setsid: 112,
   setgroups: 116,
   setresuid: 117,

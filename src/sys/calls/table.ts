@@ -38,6 +38,16 @@ export const nativeArch = (machine: "x64" | "arm64"): CallArch => make[machine](
 export const compatArch = (machine: "x64" | "arm64"): CallArch =>
   machine === "x64" ? make.i386() : make.arm();
 
+/** The call that an audit record is about: AUDIT_ARCH_… and number; `foreign`: another kind of program than this machine's own. */
+export function auditedCall(audit: number, number: number): { readonly name: string; readonly kind: string } {
+  const arch = Object.values(make)
+    .map((one) => one())
+    .find((one) => one.audit === audit);
+  let name = `number ${number}`;
+  for (const [known, its] of arch?.calls ?? []) if (its === number) name = known;
+  return { name, kind: arch?.name ?? `0x${audit.toString(16)}` };
+}
+
 /** Is this the name of a system call anywhere? */
 export const isKnownCall = (name: string): boolean =>
   Object.values(make).some((one) => one().calls.has(name));
