@@ -1,7 +1,4 @@
-/**
- * The strict pass over the command line. citty's own parser lets unknown options, repeats and extra words through, which
- * a sandbox must not; this one takes exactly what the flag table and the usage line say, in bytes.
- */
+/** What a command line asks for: its options applied, what goes together and what does not, and the spec that comes of it. */
 import { usageError } from "../spec/error.ts";
 import { completeMaps, parseId } from "../spec/ids.ts";
 import { checkNamespaces } from "../spec/namespaces.ts";
@@ -9,8 +6,7 @@ import { checkRootfs, parseRoot } from "../spec/rootfs.ts";
 import type { Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
-import { FLAGS, flagNamed, flagWithLetter } from "./flags/table.ts";
-import { nearest } from "./nearest.ts";
+import { type Split, splitArgv, type Taking } from "./split.ts";
 
 export interface CommandLine {
   /** what the options say */
@@ -18,21 +14,6 @@ export interface CommandLine {
   readonly positionals: readonly Bytes[];
   /** what stands behind `--` */
   readonly args: readonly Bytes[];
-}
-
-/** Which options a command takes: its own, and, where it is about a container, all of ns's. */
-export interface Taking {
-  readonly options: readonly Flag[];
-  readonly container: boolean;
-}
-
-/** The end of a message about a name that is no option: the one that may be meant. */
-export function suggestion(name: string, dashes: string, known: readonly Flag[] = FLAGS): string {
-  const guess = nearest(
-    name,
-    known.map((flag) => flag.name),
-  );
-  return guess === null ? "" : `; did you mean ${dashes}${guess}?`;
 }
 
 /** Options that exclude each other, or that need another. @throws NsError (usage) */
@@ -55,87 +36,30 @@ export function applyProfile({ spec }: Draft, given: readonly Flag[]): void {
   if (!has("net", "network", "join-net")) spec.network.mode = "none";
 }
 
-/** Every command has --help. */
-const knownTo = ({ options, container }: Taking): readonly Flag[] =>
-  container ? [...options, ...FLAGS] : [...options, flagNamed("help")!];
-
-/**
- * Separates options from positionals.
- * @param taking a command's own options; without it the line is ns's own
- * @throws NsError (usage)
- */
-export function parseArgv(argv: readonly Bytes[], taking?: Taking): CommandLine {
-  const draft = newDraft();
-  const known = taking === undefined ? FLAGS : knownTo(taking);
-  const positionals: Bytes[] = [];
-  const given: Flag[] = [];
-  let at = 0;
-
-  const applyValue = (flag: Flag, value: Bytes | undefined, joined: boolean, option: string): void => {
-    if (flag.kind === "switch") return;
-    if (flag.kind !== "list" && given.includes(flag)) throw usageError(`${option} is given more than once`);
-    given.push(flag);
-    if (value === undefined && flag.kind === "optional") {
-      flag.apply(draft, null, option);
-      return;
-    }
-    if (value === undefined || value === "" || (!joined && value.startsWith("-") && !/^-\d/.test(value)))
-      throw usageError(`${option} needs a value: ${flag.hint}`);
-    flag.apply(draft, value, option);
-  };
-  const takeLong = (word: Bytes): void => {
-    const equals = word.indexOf("=");
-    const name = word.slice(2, equals < 0 ? undefined : equals);
-    const flag = flagNamed(name, known);
-    if (flag === undefined)
-      throw usageError(`unknown option --${show(name)}${suggestion(name, "--", known)}`);
-    if (flag.kind === "switch") {
-      if (equals >= 0) throw usageError(`--${name} takes no value`);
-      given.push(flag);
-      flag.apply(draft);
-    } else if (equals >= 0) {
-      applyValue(flag, word.slice(equals + 1), true, `--${name}`);
-    } else {
-      applyValue(flag, flag.kind === "optional" ? undefined : argv[at++], false, `--${name}`);
-    }
-  };
-  const takeShort = (word: Bytes): void => {
-    for (let i = 1; i < word.length; i++) {
-      const letter = word[i]!;
-      const flag = flagWithLetter(letter, known);
-      if (flag === undefined) {
-        const long = flagNamed(word.slice(1), known);
-        const guess = long === undefined ? "" : `; did you mean --${long.name}?`;
-        throw usageError(
-          `unknown option -${show(letter)}${word.length > 2 ? ` in ${show(word)}` : ""}${guess}`,
-        );
-      }
-      if (flag.kind === "switch") {
-        given.push(flag);
-        flag.apply(draft);
-        continue;
-      }
-      const rest = word.slice(i + 1);
-      if (rest.startsWith("="))
-        throw usageError(
-          `-${letter}${show(rest)}: write -${letter}${show(rest.slice(1))} or --${flag.name}${show(rest)}`,
-        );
-      applyValue(flag, rest === "" ? argv[at++] : rest, rest !== "", `-${letter}`);
-      return;
-    }
-  };
-
-  while (at < argv.length) {
-    const word = argv[at++]!;
-    if (word === "--") break;
-    if (word.startsWith("--")) takeLong(word);
-    else if (word.startsWith("-") && word !== "-") takeShort(word);
-    else positionals.push(word);
-  }
-  checkTogether(given);
-  applyProfile(draft, given);
-  return { draft, positionals, args: argv.slice(at) };
+/** What a line adds to: a draft, and the options that have made it. */
+export interface Base {
+  readonly draft: Draft;
+  readonly given: readonly Flag[];
 }
+
+/** Applies the options of a line, in their order. @throws NsError (usage) */
+export function applyLine({ given, positionals, args }: Split, base: Base | null = null): CommandLine {
+  const draft = base?.draft ?? newDraft();
+  const flags: Flag[] = base === null ? [] : [...base.given];
+  for (const { flag, value, option } of given) {
+    flags.push(flag);
+    if (flag.kind === "switch") flag.apply(draft);
+    else if (flag.kind === "optional") flag.apply(draft, value, option);
+    else flag.apply(draft, value!, option);
+  }
+  checkTogether(flags);
+  applyProfile(draft, flags);
+  return { draft, positionals, args };
+}
+
+/** A line without a file of options (config.ts has those). @throws NsError (usage) */
+export const parseArgv = (argv: readonly Bytes[], taking?: Taking): CommandLine =>
+  applyLine(splitArgv(argv, taking));
 
 const NAMES = ["PRE", "NEWROOT", "INIT", "UID", "GID"];
 

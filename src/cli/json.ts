@@ -4,15 +4,16 @@
  */
 import { type NsError, usageError } from "../spec/error.ts";
 import type { Spec } from "../spec/spec.ts";
-import { bytesOf } from "../sys/bytes.ts";
-import { applyProfile, checkPaths, checkTogether, finishSpec, suggestion, userOf } from "./argv.ts";
+import { type Bytes, bytesOf } from "../sys/bytes.ts";
+import { applyProfile, type Base, checkPaths, checkTogether, finishSpec, userOf } from "./argv.ts";
 import { type Draft, type Flag, newDraft } from "./flags/flag.ts";
 import { flagNamed } from "./flags/table.ts";
+import { suggestion } from "./split.ts";
 
-type Json = Record<string, unknown>;
+export type Json = Record<string, unknown>;
 
-/** What is not an option, and what it may be. */
-const OTHERS = ["pre", "root", "init", "args", "uid", "gid"];
+/** What is not an option. Editors look for the schema in $schema. */
+export const OTHERS = ["$schema", "pre", "root", "init", "args", "uid", "gid"];
 
 const wrong = (key: string, what: string): NsError => usageError(`"${key}": ${what}`);
 
@@ -51,17 +52,19 @@ function applyFlag(draft: Draft, flag: Flag, value: unknown): boolean {
   return true;
 }
 
-const idAt = (json: Json, key: string): string | undefined =>
-  json[key] === undefined ? undefined : wordOf(json[key], key);
-
-/**
- * What a JSON value asks for.
- * @throws NsError (usage) that names the key
- */
-export function specOfJson(value: unknown, debug = false): Spec {
+/** @throws NsError (usage) when it is no object */
+export function objectOf(value: unknown): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     throw usageError('not an object like {"root": "/srv/root", "init": "/init.sh"}');
-  const json = value as Json;
+  return value as Json;
+}
+
+/**
+ * Applies the keys that are options.
+ * @param without options that are left out, because something else says what they are
+ * @throws NsError (usage) that names the key
+ */
+export function applyKeys(json: Json, without: readonly Flag[] = []): Base {
   const draft = newDraft();
   const given: Flag[] = [];
   for (const key of Object.keys(json)) {
@@ -69,22 +72,54 @@ export function specOfJson(value: unknown, debug = false): Spec {
     const flag = flagNamed(key);
     if (flag === undefined) throw usageError(`"${key}": unknown key${suggestion(key, "")}`);
     if (flag.commandOnly) throw wrong(key, "belongs on the command line");
+    if (without.includes(flag)) continue;
     if (applyFlag(draft, flag, json[key])) given.push(flag);
   }
-  checkTogether(given, "");
-  applyProfile(draft, given);
+  return { draft, given };
+}
+
+/** The words that would stand on a command line. */
+export interface Words {
+  readonly pre: Bytes;
+  readonly root: Bytes;
+  readonly init: Bytes;
+  readonly uid: Bytes | undefined;
+  readonly gid: Bytes | undefined;
+  readonly args: readonly Bytes[];
+}
+
+/** @throws NsError (usage) that names the key */
+export function wordsOfJson(json: Json): Words {
   const args = json.args ?? [];
   if (!Array.isArray(args)) throw wrong("args", "has to be a list of strings");
-  const pre = stringAt(json, "pre", "-");
-  const root = stringAt(json, "root");
-  const init = stringAt(json, "init");
+  const idAt = (key: string): Bytes | undefined =>
+    json[key] === undefined ? undefined : wordOf(json[key], key);
+  return {
+    pre: stringAt(json, "pre", "-"),
+    root: stringAt(json, "root"),
+    init: stringAt(json, "init"),
+    args: args.map((arg, i) => wordOf(arg, `args[${i}]`)),
+    uid: idAt("uid"),
+    gid: idAt("gid"),
+  };
+}
+
+/**
+ * What a JSON value asks for.
+ * @throws NsError (usage) that names the key
+ */
+export function specOfJson(value: unknown, debug = false): Spec {
+  const json = objectOf(value);
+  const { draft, given } = applyKeys(json);
+  checkTogether(given, "");
+  applyProfile(draft, given);
+  const { pre, root, init, args, uid, gid } = wordsOfJson(json);
   checkPaths(pre, root, init);
-  if (!draft.user && draft.spec.user === null && (json.uid !== undefined || json.gid !== undefined))
+  if (!draft.user && draft.spec.user === null && (uid !== undefined || gid !== undefined))
     throw usageError('"uid" and "gid" need "user": true');
   return finishSpec(draft, {
     pre: pre === "-" ? null : pre,
-    ...{ root, init, debug },
-    args: args.map((arg, i) => wordOf(arg, `args[${i}]`)),
-    user: userOf(draft, idAt(json, "uid"), idAt(json, "gid")),
+    ...{ root, init, debug, args },
+    user: userOf(draft, uid, gid),
   });
 }

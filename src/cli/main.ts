@@ -7,10 +7,11 @@ import "./builtins.ts"; // first: the others use them
 import { END_NAME, endAfterWaiting, type Ended, run as runSpec } from "../index.ts";
 import { EXIT, NsError } from "../spec/error.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { parseArgv, specOf } from "./argv.ts";
+import { specOf } from "./argv.ts";
 import type { Command } from "./commands/command.ts";
 import { dryRun } from "./commands/dry-run.ts";
 import { COMMANDS, commandNamed } from "./commands/table.ts";
+import { readLine } from "./config.ts";
 import { GROUPS, USAGE } from "./flags/table.ts";
 import { print } from "./print.ts";
 import { isDebug, versionLine } from "./version.ts";
@@ -29,7 +30,7 @@ let usage = USAGE;
 
 async function runCommand(command: Command, words: readonly Bytes[]): Promise<number> {
   usage = command.usage;
-  const line = parseArgv(words, command);
+  const line = readLine(words, command);
   if (!line.draft.help) return command.run(line, COMMANDS);
   print(await (await import("./help.ts")).commandHelp(command));
   return 0;
@@ -41,7 +42,7 @@ async function run(): Promise<number> {
   const words = commandLine();
   const command = commandNamed(words[0]);
   if (command !== undefined) return runCommand(command, words.slice(1));
-  const line = parseArgv(words);
+  const line = readLine(words);
   if (line.draft.help) {
     print(await (await import("./help.ts")).help(GROUPS, USAGE, COMMANDS));
     return 0;

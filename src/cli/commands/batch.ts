@@ -9,7 +9,9 @@ import { O, SIGNALS, type SignalName } from "../../sys/constants.ts";
 import { errnoText } from "../../sys/errno.ts";
 import { close, open, readAll, write } from "../../sys/file.ts";
 import type { CommandLine } from "../argv.ts";
+import { textOf } from "../config.ts";
 import { specOfJson } from "../json.ts";
+import { parseJson } from "../json-text.ts";
 import { print } from "../print.ts";
 import { isDebug } from "../version.ts";
 import { type Command, ownValue } from "./command.ts";
@@ -43,9 +45,9 @@ function parseLine(text: string, number: number): Line {
   const refuse = (why: string): NsError => usageError(`line ${number}: ${why}`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
-    throw refuse(`not JSON: ${(error as Error).message}`);
+    throw refuse(`not JSON: ${(error as Error).message.replace("line 1, ", "")}`);
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw refuse("not a JSON object");
   const { id, capture = false, ...rest } = value as Record<string, unknown>;
@@ -66,15 +68,10 @@ function readLines(file: Bytes): Line[] {
   if (typeof content === "number") throw new NsError(`cannot read ${show(file)}: ${errnoText(-content)}`);
   if (content.length >= LIMIT) throw new NsError(`${show(file)} is too large`);
   const lines: Line[] = [];
-  const decoder = new TextDecoder("utf-8", { fatal: true });
   content.split("\n").forEach((bytes, i) => {
     if (bytes.trim() === "") return;
-    let text: string;
-    try {
-      text = decoder.decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
-    } catch {
-      throw usageError(`line ${i + 1}: not UTF-8`);
-    }
+    const text = textOf(bytes);
+    if (text === null) throw usageError(`line ${i + 1}: not UTF-8`);
     lines.push(parseLine(text, i + 1));
   });
   return lines;

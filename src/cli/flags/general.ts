@@ -4,6 +4,15 @@ import type { Flag } from "./flag.ts";
 
 export const generalFlags: readonly Flag[] = [
   {
+    name: "config",
+    short: "c",
+    kind: "value",
+    hint: "FILE|-",
+    commandOnly: true,
+    help: "take options, PRE, NEWROOT and INIT from this JSON file (-: standard input); what the line says is added",
+    apply: () => {}, // before all others: cli/config.ts
+  },
+  {
     name: "verbose",
     short: "v",
     kind: "switch",
