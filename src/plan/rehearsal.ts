@@ -22,6 +22,12 @@ function emptyRoot(place: Bytes): Op[] {
 }
 
 /**
+ * A run's program belongs to the container's user namespace, whose owner may look into it all the same, as pasta has to.
+ * Without its exec it would belong to the host's.
+ */
+const isUntraceable = ({ call, args }: Op): boolean => call === "prctl" && args[0] === PR.PR_SET_DUMPABLE;
+
+/**
  * @param enter the plan's first part
  * @param main and its second
  * @param place directory of the host's to cover, whatever it holds
@@ -30,7 +36,7 @@ export function rehearsalPlan(enter: readonly Op[], main: readonly Op[], place: 
   const isolate = isolateMounts().step;
   const ops: Op[] = [...enter];
   for (const op of main) {
-    if (op.call === "execve") continue;
+    if (op.call === "execve" || isUntraceable(op)) continue;
     ops.push(op);
     if (op.step === isolate) ops.push(...emptyRoot(place));
   }

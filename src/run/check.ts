@@ -43,7 +43,7 @@ export function userNamespaceProblem(facts: Facts, read: ReadSwitch = readSwitch
   )
     return refuse(
       "kernel.apparmor_restrict_unprivileged_userns is 1",
-      "give ns an AppArmor profile with the rule 'userns,', or: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+      "give ns a profile: ns check --apparmor | sudo tee /etc/apparmor.d/ns && sudo apparmor_parser -r /etc/apparmor.d/ns",
     );
   return null;
 }

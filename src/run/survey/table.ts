@@ -111,9 +111,9 @@ export const FEATURES: readonly Feature[] = [
     ...base,
     rootfs: { ...base.rootfs, readOnly: true },
   })),
-  rehearsed("overlay", "file systems", "changes in memory (overlay)", "--volatile", inMemory),
+  rehearsed("overlay", "file systems", "changes in memory (overlay)", "--ephemeral", inMemory),
   {
-    ...rehearsed("overlay-user", "file systems", "the same with --user", "--user --volatile", (base) =>
+    ...rehearsed("overlay-user", "file systems", "the same with --user", "--user --ephemeral", (base) =>
       inMemory(withUser(base)),
     ),
     asked: ({ facts }) => facts.capabilities.sysAdmin,
