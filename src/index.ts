@@ -2,6 +2,7 @@
  * The library. `start()` starts one container of many beside whatever else the program does; `plan()` tells what it would
  * do. `run()` is the command's: it blocks until the container has ended.
  */
+export { appArmorProfile } from "./host/survey/apparmor.ts";
 export { NsError } from "./spec/error.ts";
 export type { Facts, Spec } from "./spec/spec.ts";
 export { END_NAME, endAfterWaiting, type Ended, type Outcome, type Progress } from "./run/end.ts";
@@ -10,5 +11,6 @@ export { type Container, type ContainerOptions, start, startSpec } from "./run/c
 export { type RunOptions, run } from "./run/start.ts";
 export type { StatusTo } from "./run/status.ts";
 export type { Standard } from "./run/standard.ts";
+export { type Finding, type Survey, survey } from "./run/survey/survey.ts";
 export { checkSupported } from "./run/unsupported.ts";
 export { specOf, type Wanted } from "./spec/wanted.ts";

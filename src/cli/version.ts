@@ -6,6 +6,7 @@ const build =
     ? { version: "0.0.0", type: "dbg" as const, target: "source", launcher: "compiled now" }
     : NS_BUILD;
 
+export const buildVersion = build.version;
 export const isDebug = build.type === "dbg";
 
 /** "ns 0.1.0 (release, linux-x64, launcher 483a1127f8e9, Bun 1.4.5)" */

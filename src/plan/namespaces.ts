@@ -3,7 +3,8 @@ import { type Facts, makesUser, NAMESPACES, type Namespace, type Spec } from "..
 import { AT_FDCWD, CLONE, O } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
 
-const FLAGS: Record<Namespace, number> = {
+/** For clone(2) and unshare(2); CLONE_NEWTIME is for the latter alone. */
+export const FLAGS: Record<Namespace, number> = {
   mnt: CLONE.CLONE_NEWNS,
   pid: CLONE.CLONE_NEWPID,
   uts: CLONE.CLONE_NEWUTS,

@@ -43,7 +43,7 @@ export function userNamespaceProblem(facts: Facts, read: ReadSwitch = readSwitch
   )
     return refuse(
       "kernel.apparmor_restrict_unprivileged_userns is 1",
-      "give ns an AppArmor profile with the rule 'userns,', or: sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+      "give ns a profile: ns check --apparmor | sudo tee /etc/apparmor.d/ns && sudo apparmor_parser -r /etc/apparmor.d/ns",
     );
   return null;
 }
@@ -138,17 +138,22 @@ export function initError(spec: Spec, problem: Problem): NsError {
   });
 }
 
+/** Checks what does not depend on NEWROOT, INIT and scripts. @throws NsError for the first thing that cannot work */
+export function checkHost(spec: Spec, facts: Facts): void {
+  checkLimits(spec.limits);
+  checkPrivileges(spec, facts);
+  checkKernel(spec, facts);
+  checkMounts(spec, facts);
+  checkNetwork(spec, facts);
+}
+
 /**
  * Checks the run against this host.
  * @returns a descriptor of NEWROOT, the very directory that was checked; in an image it is a tree that is nowhere yet
  * @throws NsError for the first thing that cannot work
  */
 export function check(spec: Spec, facts: Facts): number {
-  checkLimits(spec.limits);
-  checkPrivileges(spec, facts);
-  checkKernel(spec, facts);
-  checkMounts(spec, facts);
-  checkNetwork(spec, facts);
+  checkHost(spec, facts);
   if (spec.pre !== null) checkScript("pre script", spec.pre);
   if (spec.process.post !== null) checkScript("post script", spec.process.post);
   for (const fd of spec.process.passFds) checkPassed(fd);

@@ -145,10 +145,14 @@ const noteFor = (step: string, errno: number): string | undefined => {
     : NOTES.find(([pattern, errors]) => pattern.test(step) && errors.includes(name))?.[2];
 };
 
-/** clone(2) itself failed. */
-export function cloneError(spec: Spec, facts: Facts, errno: number): NsError {
+/** clone(2) itself failed. @param wanted what it was to make */
+export function cloneError(
+  spec: Spec,
+  facts: Facts,
+  errno: number,
+  wanted = namespacesOf(spec, facts),
+): NsError {
   const name = errnoName(errno);
-  const wanted = namespacesOf(spec, facts);
   const missing = wanted.find((kind) => !hasNamespace(kind));
   if (missing !== undefined)
     return new NsError(`this kernel has no ${missing} namespaces`, {
