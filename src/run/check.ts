@@ -12,6 +12,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { checkMounts, isWholeRoot } from "./check-mounts.ts";
+import { checkDevices } from "./check-security.ts";
 import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
 import { checkLimits } from "./limits.ts";
 import { checkNetwork } from "./network.ts";
@@ -148,6 +149,7 @@ export function check(spec: Spec, facts: Facts): number {
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
   checkMounts(spec, facts);
+  checkDevices(spec, facts);
   checkNetwork(spec, facts);
   if (spec.pre !== null) checkScript("pre script", spec.pre);
   if (spec.process.post !== null) checkScript("post script", spec.process.post);

@@ -1,6 +1,7 @@
 /** How tightly init is held: a profile, and what the user changes of it. */
 import type { Bytes } from "../sys/bytes.ts";
 import type { Capability } from "./capabilities.ts";
+import type { AllowedDevice } from "./devices.ts";
 
 export const PROFILES = ["init", "app", "strict"] as const;
 export type Profile = (typeof PROFILES)[number];
@@ -17,6 +18,8 @@ export interface Security {
   readonly mask: readonly Bytes[];
   readonly readOnlyPaths: readonly Bytes[];
   readonly unmask: readonly Bytes[];
+  /** what may be opened besides the usual devices (devices.ts) */
+  readonly devices: readonly AllowedDevice[];
 }
 
 export const defaultSecurity = (): Security => ({
@@ -27,4 +30,5 @@ export const defaultSecurity = (): Security => ({
   mask: [],
   readOnlyPaths: [],
   unmask: [],
+  devices: [],
 });

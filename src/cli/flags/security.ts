@@ -1,6 +1,7 @@
 /** Options about how tightly init is held. */
 import { parseCapabilities } from "../../spec/capabilities.ts";
 import { usageError } from "../../spec/error.ts";
+import { parseDevice } from "../../spec/devices.ts";
 import { PROFILES } from "../../spec/security.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
@@ -86,6 +87,15 @@ export const securityFlags: readonly Flag[] = [
     help: "leave a path as it is that the profile masks or makes read-only, or ALL of them",
     apply: ({ spec }, value, option) => {
       spec.security.unmask.push(value === "ALL" ? value : parsePath(value, option));
+    },
+  },
+  {
+    name: "allow-device",
+    kind: "list",
+    hint: "DEVICE",
+    help: "let a device be opened: /dev/kvm, c:10:200:rw, b:7:*, or all; else only null, tty and their like can be",
+    apply: ({ spec }, value, option) => {
+      spec.security.devices.push(parseDevice(value, option));
     },
   },
 ];
