@@ -53,4 +53,11 @@ export const securityExamples: Examples = {
       "ns --profile=app --unmask /proc/interrupts [-u] - ROOT /bin/sh [UID GID] -- -c 'head -n 1 /proc/interrupts'",
     prints: /CPU0/,
   },
+  "allow-device": {
+    text: "The kernel's messages can be read, which no container can otherwise that root has started.",
+    command:
+      "ns --allow-device /dev/kmsg:r - ROOT /bin/sh -- -c 'mknod /tmp/log c 1 11; true </tmp/log && echo opened; rm /tmp/log'",
+    prints: "opened",
+    root: true,
+  },
 };

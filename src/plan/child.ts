@@ -26,8 +26,8 @@ import { lastSteps } from "./reaper.ts";
 export interface Join {
   /** the cgroups' files `tasks`, open for writing */
   readonly tasks: readonly number[];
-  /** the pipe's end by which the parent learns that it is done */
-  readonly told: number;
+  /** the pipe's end by which the parent learns that it is done; null: it does not ask */
+  readonly told: number | null;
 }
 
 /** What the parent has opened or found for this run. */
@@ -135,10 +135,12 @@ export function enterPlan(spec: Spec, place: ChildPlace): Op[] {
 function joinCgroup({ join }: ChildPlace): Op[] {
   if (join === undefined) return [];
   const step = "join the cgroup";
+  const { tasks, told } = join;
+  const tell: Op[] = told === null ? [] : [{ call: "write", args: [told, "j", 1], step }];
   return [
-    ...join.tasks.map((fd): Op => ({ call: "write", args: [fd, "0", 1], step })),
-    { call: "write", args: [join.told, "j", 1], step },
-    ...[...join.tasks, join.told].map((fd): Op => ({ call: "close", args: [fd], step })),
+    ...tasks.map((fd): Op => ({ call: "write", args: [fd, "0", 1], step })),
+    ...tell,
+    ...closeAll(told === null ? tasks : [...tasks, told], step),
   ];
 }
 

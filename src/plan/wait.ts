@@ -7,7 +7,7 @@ import { AT_EMPTY_PATH, PR, SIGNALS } from "../sys/constants.ts";
 import type { Work } from "../spec/mounts.ts";
 import { type Op, slot } from "./op.ts";
 import { type Rules, rulesArg } from "./supervise.ts";
-import { type CgroupEnd, endCgroup, endHelper, endWork } from "./watch.ts";
+import { type CgroupEnd, endCgroup, endHelper, endInside, endWork } from "./watch.ts";
 
 export interface WaitPlace {
   readonly child: number;
@@ -74,8 +74,9 @@ function removeCgroup({ cgroup, again }: WaitPlace): Op[] {
   // there may be cgroups below that init made: ns knows what to do
   const become = becomeNsAgain(again);
   const remove = (end: CgroupEnd): Op[] => {
-    const [run, ...rest] = endCgroup(end);
-    return [{ ...run!, skipNext: true }, become, ...rest];
+    const inside = endInside(end);
+    const [run, ...rest] = endCgroup(end).slice(inside.length);
+    return [...inside, { ...run!, skipNext: true }, become, ...rest];
   };
   return cgroup.flatMap(remove);
 }

@@ -55,6 +55,8 @@ export const endHelper = (pid: number): Op => ({
 export interface CgroupEnd {
   /** the run's own directory */
   readonly run: Bytes;
+  /** the one below it that the processes are in; null: they are in the run's own */
+  readonly inside?: Bytes | null;
   /** those that it is in, if they go too, innermost first */
   readonly goes: readonly Bytes[];
   /** the cgroup that ns left for a leaf below it (host/cgroup/parent.ts), to be as it was */
@@ -100,13 +102,18 @@ function writeTo(path: Bytes, content: string): Op[] {
   ];
 }
 
+/** Removes the one that the processes were in, if it is not the run's own. */
+export const endInside = ({ inside = null }: CgroupEnd): Op[] =>
+  inside === null ? [] : [removeDirectory(inside)];
+
 /** Removes the run's cgroup in one hierarchy; what is in use goes with the next start. */
-export function endCgroup({ run, goes, left }: CgroupEnd): Op[] {
+export function endCgroup(end: CgroupEnd): Op[] {
+  const { goes, left } = end;
   const leave: Op[] = [];
   if (left !== null) {
     const off = left.controllers.map((name) => `-${name}`).join(" ");
     for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
     leave.push(...writeTo(`${left.own}/cgroup.procs`, "0"), removeDirectory(left.leaf));
   }
-  return [removeDirectory(run), ...leave, ...goes.map(removeDirectory)];
+  return [...endInside(end), removeDirectory(end.run), ...leave, ...goes.map(removeDirectory)];
 }

@@ -7,7 +7,7 @@ import { call, scratch } from "../sys/kernel.ts";
 import { maskOf } from "./listen.ts";
 
 /** What a child's program uses at most: the gate, the report, its limits. */
-const RESERVED = 8;
+const RESERVED = 12;
 const FIRST_FREE = 3;
 
 export interface Channels {

@@ -12,6 +12,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { O, S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { checkMounts, isWholeRoot } from "./check-mounts.ts";
+import { checkDevices } from "./check-security.ts";
 import { access, close, open, readFile, readLink, statusOf } from "../sys/file.ts";
 import { checkLimits } from "./limits.ts";
 import { checkNetwork } from "./network.ts";
@@ -144,6 +145,7 @@ export function checkHost(spec: Spec, facts: Facts): void {
   checkPrivileges(spec, facts);
   checkKernel(spec, facts);
   checkMounts(spec, facts);
+  checkDevices(spec, facts);
   checkNetwork(spec, facts);
 }
 

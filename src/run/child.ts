@@ -46,6 +46,8 @@ export interface Pipes {
   readonly report: readonly [number, number];
   /** on which it tells that it has joined its cgroup, if it does that itself; its end is closed */
   readonly told?: readonly [number, number];
+  /** descriptor of the cgroup (v2) that it begins in, if it is ns itself that clones it */
+  readonly into?: number | null;
   /** other descriptors that its program is to have */
   readonly kept?: readonly number[];
 }
@@ -116,7 +118,7 @@ export function prepareChild(
 export function startChild(
   plans: Plans,
   flags: number,
-  { gate, report, told, kept = [] }: Pipes,
+  { gate, report, told, into, kept = [] }: Pipes,
   sync: boolean,
   joined: Joined | null = null,
 ): Child | number {
@@ -129,7 +131,14 @@ export function startChild(
   const entered = told ?? (program < 0 || !sync ? null : makePipe("from the child"));
   const { pid, task } =
     joined === null
-      ? startFrom(encodeTask(ops, { flags, report: report[1], base: ENTERING }))
+      ? startFrom(
+          encodeTask(ops, {
+            flags,
+            report: report[1],
+            base: ENTERING,
+            ...(into == null ? {} : { cgroup: into }),
+          }),
+        )
       : startInside(joined, ops, flags, report, ENTERING);
   close(report[1]);
   if (entered !== null) close(entered[1]);

@@ -8,7 +8,6 @@ import { inheritedOf, findSources } from "../host/sources.ts";
 import { removeWork } from "../host/work.ts";
 import { findIdentity } from "../host/identity.ts";
 import { NsError } from "../spec/error.ts";
-import { wantsCgroup } from "../spec/limits.ts";
 import { NO_SOURCES } from "../spec/mounts.ts";
 import { showSize } from "../spec/size.ts";
 import type { Spec } from "../spec/spec.ts";
@@ -84,7 +83,7 @@ export async function startSpec(spec: Spec, options: ContainerOptions = {}): Pro
   };
   try {
     const identity = findIdentity(spec, keeper.facts, root);
-    if (wantsCgroup(spec.limits)) limited = limit(keeper, spec.limits, opened.child);
+    limited = limit(keeper, spec, opened.child);
     sources = findSources(spec, keeper.facts, root, identity);
     opened.child.push(...inheritedOf(sources));
     const standards = openStandards(options, opened.child, opened.ours);

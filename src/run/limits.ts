@@ -7,19 +7,23 @@ import { type Branch, type Cgroup, joinCgroup } from "../host/cgroup/cgroup.ts";
 import { limitProcess, setPriorities } from "../plan/limits.ts";
 import type { Op } from "../plan/op.ts";
 import { NsError, usageError } from "../spec/error.ts";
-import { hasCgroupLimits, type Limits } from "../spec/limits.ts";
+import { hasCgroupLimits, type Limits, wantsCgroup } from "../spec/limits.ts";
 import { isAbove, type Rlimit, shortName, UNLIMITED } from "../spec/rlimit.ts";
 import { showSize } from "../spec/size.ts";
-import type { Facts } from "../spec/spec.ts";
+import type { Facts, Spec } from "../spec/spec.ts";
 import type { Call } from "../sys/abi.ts";
 import { RLIMIT } from "../sys/constants.ts";
 import { errnoName, errnoText } from "../sys/errno.ts";
 import { writeFile } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
 
-/** Has the child to be confined from outside? */
-export const isConfined = ({ priority, rlimits }: Limits, cgroup: Cgroup | null): boolean =>
-  cgroup !== null || priority !== null || rlimits !== null;
+/** Has the parent to wait until the child is confined? */
+export const isConfined = ({ pre, limits }: Spec, cgroup: Cgroup | null): boolean =>
+  wantsCgroup(limits) ||
+  limits.priority !== null ||
+  limits.rlimits !== null ||
+  // the script finds it there
+  (cgroup !== null && pre !== null);
 
 /** @throws NsError (usage) for limits that contradict each other */
 export function checkLimits(limits: Limits): void {
@@ -109,8 +113,10 @@ export function confine(limits: Limits, cgroup: Cgroup | null, pid: number, fact
 }
 
 /** What -v says of the run's directory in one hierarchy. */
-export function showBranch({ directory, controllers }: Branch, limits: Limits): string {
+export function showBranch({ directory, inside, controllers }: Branch, limits: Limits): string {
   const memory = limits.memory !== null && controllers.includes("memory");
   const others = controllers.filter((name) => !memory || name !== "memory");
-  return `cgroup: ${[directory, ...(memory ? [`memory ${showSize(limits.memory!)}`] : []), ...others].join(", ")}`;
+  const words = [...(memory ? [`memory ${showSize(limits.memory!)}`] : []), ...others];
+  if (inside !== directory) words.push("devices");
+  return `cgroup: ${[directory, ...words].join(", ")}`;
 }

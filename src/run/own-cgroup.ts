@@ -4,11 +4,12 @@
  * cloned into its cgroup, whose limits of memory it then writes itself; on v1 it joins it (join.ts says why that is fast).
  */
 import { canCloneInto } from "../host/cgroup/clone.ts";
-import { type Branch, type Cgroup, createCgroup, endOf, letGo, tryRemove } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, endOf, letGo, removeCgroup, tryRemove } from "../host/cgroup/cgroup.ts";
+import { createRestricted } from "../host/cgroup/devices/restrict.ts";
 import type { OwnLimit } from "../plan/child.ts";
 import { endCgroup } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
-import type { Limits } from "../spec/limits.ts";
+import type { Spec } from "../spec/spec.ts";
 import { O } from "../sys/constants.ts";
 import { errnoText } from "../sys/errno.ts";
 import { open } from "../sys/file.ts";
@@ -38,28 +39,42 @@ function ownWrite(directory: string, file: string, content: string, opened: numb
 }
 
 /**
- * Makes the cgroup.
+ * Makes the cgroup; null: there is none.
  * @param opened gets the descriptors that the child alone is to have
  * @throws NsError when it cannot be had; nothing of it is left then
  */
-export function limit({ facts }: Keeper, limits: Limits, opened: number[]): Limited {
+export function limit({ facts }: Keeper, spec: Spec, opened: number[]): Limited | null {
   const own: OwnLimit[] = [];
-  let into: Branch | null = null;
-  const cgroup = createCgroup(limits, facts, (branch, settings) => {
-    const { directory, location } = branch;
-    if (location.version === 1 || into !== null || !canCloneInto()) {
-      own.push(ownWrite(directory, location.version === 1 ? "tasks" : "cgroup.procs", "0", opened));
-      return settings;
-    }
-    into = branch;
+  const { cgroup } = createRestricted(spec, facts, ({ directory, location }, settings) => {
+    if (location.version === 1 || !canCloneInto()) return settings;
     const isLate = ({ file, value }: (typeof settings)[number]): boolean =>
       value !== null && OF_MEMORY.includes(file);
     for (const setting of settings)
       if (isLate(setting)) own.push(ownWrite(directory, setting.file, setting.value!, opened));
     return settings.filter((setting) => !isLate(setting));
   });
-  const branch = cgroup.find(({ directory }) => directory === into?.directory);
-  return { cgroup, into: branch?.lock ?? null, own };
+  if (cgroup === null) return null;
+  try {
+    return { cgroup, own, into: openPlaces(cgroup, own, opened) };
+  } catch (error) {
+    removeCgroup(cgroup, facts);
+    throw error;
+  }
+}
+
+/** Adds the writes by which the child joins; a descriptor of what it is to be cloned into, or null. */
+function openPlaces(cgroup: Cgroup, own: OwnLimit[], opened: number[]): number | null {
+  let into: number | null = null;
+  for (const { inside, location } of cgroup) {
+    if (location.version === 1 || !canCloneInto()) {
+      own.push(ownWrite(inside, location.version === 1 ? "tasks" : "cgroup.procs", "0", opened));
+      continue;
+    }
+    into = open(inside, O.O_RDONLY | O.O_DIRECTORY);
+    if (into < 0) throw new NsError(`cannot open ${inside}: ${errnoText(-into)}`, { errno: -into });
+    opened.push(into);
+  }
+  return into;
 }
 
 /** What is to be done with the cgroup when the program is dead. */

@@ -1,6 +1,5 @@
 /** The whole plan of a run as text, one system call a line, without running it: `--dry-run`. */
 import { networkFile } from "../host/netns.ts";
-import { hierarchiesOf } from "../host/cgroup/hierarchies.ts";
 import { probe } from "../host/facts.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps, type MapStep } from "../host/idmap.ts";
@@ -16,12 +15,14 @@ import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
 import { type Identity, numberOf } from "../spec/ids.ts";
-import { type Limits, wantsCgroup } from "../spec/limits.ts";
+import type { Limits } from "../spec/limits.ts";
 import { type Facts, joinedUser, makesUser, type Spec } from "../spec/spec.ts";
 import { quote } from "../sys/bytes.ts";
 import { CLONE, O } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { networkLines, networkPlace } from "./network.ts";
+import { plannedCgroups, showWrite as write } from "./plan-cgroups.ts";
+import { isConfined } from "./limits.ts";
 import { scopeLines } from "./systemd.ts";
 
 export interface PlanLine {
@@ -36,7 +37,6 @@ const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited
 
 const ROOT_TREE = 9;
 const TOLD = 10;
-const write = (file: string, content: string): string => `write(${quote(file)}, ${quote(content)})`;
 
 /** What the parent does to the child besides. */
 function confining({ priority }: Limits): string[] {
@@ -47,16 +47,6 @@ function confining({ priority }: Limits): string[] {
 }
 
 const OPEN_GATE = 'write(gate, "g", 1)';
-
-/** The run's cgroups, and what is written to them. */
-function cgroupsOf({ cgroup, ...limits }: Limits, scoped: boolean) {
-  if (!wantsCgroup({ cgroup, ...limits })) return [];
-  return hierarchiesOf({ cgroup, ...limits }).map(({ location: { own, mount, version }, settings }) => {
-    if (scoped) return { directory: `${mount}/SCOPE/ns/RUN`, settings, version };
-    const named = cgroup?.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
-    return { directory: cgroup === null ? `${own}/ns/RUN` : `${named}/RUN`, settings, version };
-  });
-}
 
 /** The ids of the run, for which files of the root may have to be read. */
 function identityOf(spec: Spec, facts: Facts): Identity | null {
@@ -140,11 +130,12 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const { image } = spec.rootfs;
   const rootTree = spec.ids.idmapRoot || image !== null ? { rootTree: ROOT_TREE } : {};
   const scope = scopeLines(spec, facts);
-  const cgroups = cgroupsOf(spec.limits, scope !== null);
+  const cgroups = plannedCgroups(spec, facts, scope !== null);
   // run/join.ts
   const joined = cgroups.filter(({ version }) => version === 1);
   const tasks = joined.map((_, i) => TOLD + 1 + i);
-  const join = tasks.length === 0 ? {} : { join: { tasks, told: TOLD } };
+  const told = isConfined(spec, []) ? TOLD : null;
+  const join = tasks.length === 0 ? {} : { join: { tasks, told } };
   const place = {
     ...PLACE,
     identity,
@@ -159,17 +150,10 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
 
   add("ns", openRoot(spec));
   add("ns", scope ?? []);
-  for (const { directory, settings } of cgroups) {
-    add("ns", [`mkdirat(AT_FDCWD, ${quote(directory)}, 0755)`]);
-    const written = settings.filter(({ value }) => value !== null);
-    add(
-      "ns",
-      written.map(({ file, value }) => write(`${directory}/${file}`, value!)),
-    );
-  }
+  for (const { calls } of cgroups) add("ns", calls);
   add(
     "ns",
-    joined.map(({ directory }, i) => `open(${quote(`${directory}/tasks`)}, O_WRONLY) = ${tasks[i]}`),
+    joined.map(({ inside }, i) => `open(${quote(`${inside}/tasks`)}, O_WRONLY) = ${tasks[i]}`),
   );
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
   add("ns", aroundClone(spec, facts));
@@ -177,9 +161,12 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
   add(
     "watch",
-    [...end, ...cgroups.flatMap(({ directory }) => endCgroup({ run: directory, goes: [], left: null }))].map(
-      showOp,
-    ),
+    [
+      ...end,
+      ...cgroups.flatMap(({ directory: run, inside }) =>
+        endCgroup({ run, inside: inside === run ? null : inside, goes: [], left: null }),
+      ),
+    ].map(showOp),
   );
   if (spec.user !== null && makesUser(spec)) {
     add("ns", [...idMaps("PID", spec.user, identity, facts).map(showMap), OPEN_GATE]);
@@ -188,8 +175,8 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   add(
     "ns",
     cgroups
-      .filter(({ version }) => version !== 1)
-      .map(({ directory }) => write(`${directory}/cgroup.procs`, "PID")),
+      .filter(({ version, into }) => version !== 1 && !into)
+      .map(({ inside }) => write(`${inside}/cgroup.procs`, "PID")),
   );
   add("ns", confining(spec.limits));
   add("net", networkLines(spec, facts));

@@ -44,6 +44,6 @@ export function preparePlans(spec: Spec, facts: Facts, ready: Ready): { plans: P
       close: closeDescriptors(facts, inherited, spec.process.passFds),
       main: childPlan(spec, facts, place),
     },
-    pipes: { gate: gate[0], report, kept, ...joining.told },
+    pipes: { gate: gate[0], report, kept, into: joining.into, ...joining.told },
   };
 }

@@ -88,16 +88,16 @@ function runContainer(
     joined = joinUser(spec);
     const identity = findIdentity(spec, facts, root, joined?.maps);
     checkCapabilities(spec, facts, identity);
-    if (wantsCgroup(spec.limits)) {
-      const made = makeCgroup({ spec, facts, listener, say, becomes: become !== undefined });
-      cgroup = made;
-      for (const branch of made) say(() => showBranch(branch, spec.limits));
-    }
+    const restricted = makeCgroup({ spec, facts, listener, say, becomes: become !== undefined });
+    cgroup = restricted.cgroup;
+    for (const branch of cgroup ?? []) say(() => showBranch(branch, spec.limits));
+    const { problem } = restricted;
+    if (problem !== null) say(() => `devices: any may be opened: ${problem.message}`);
     sources = findSources(spec, facts, root, identity, (fd) => {
       listener.waitForInput(fd);
       listener.stopIfAsked();
     });
-    const confined = isConfined(spec.limits, cgroup);
+    const asks = isConfined(spec, cgroup);
     // the clone carries the working directory, and only that, into the new mount namespace
     call("fchdir", root);
     const here = workingDirectory();
@@ -109,7 +109,8 @@ function runContainer(
     const gate = makePipe("to the child");
     const life = makePipe("to the watcher");
     const report = makePipe("from the child");
-    const joining = prepareJoin(cgroup);
+    const joining = prepareJoin(cgroup, asks, joined === null);
+    const confined = asks || joining.rest !== null;
     const ready = { identity, inherited, sources, joining, path, rootTree, gate, life, report };
     const { plans, pipes } = preparePlans(spec, facts, ready);
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
@@ -119,6 +120,7 @@ function runContainer(
     if (rootTree !== undefined) close(rootTree);
     rootTree = undefined;
     joining.tasks.forEach(close);
+    if (joining.into !== null) close(joining.into);
     scratch((memory) => call("chdir", memory.placeString("/")));
     if (typeof started === "number") throw cloneError(spec, facts, -started);
     child = started;
@@ -135,7 +137,7 @@ function runContainer(
       return watcher;
     };
     // where there is nothing to take down yet but the child, which sees to it itself, the watcher can wait
-    if (cgroup !== null || spec.pre !== null) watch();
+    if (wantsCgroup(spec.limits) || spec.pre !== null) watch();
 
     const throwReported = (): void => {
       const failure = awaitReport(started, listener.waitForInput);

@@ -3,7 +3,7 @@
  * ns moves itself into a transient scope first (host/systemd/), and all else is as everywhere: the run's cgroup is made below
  * ns's own. The scope lives as long as a process is in it, so that ns can still ask it what has happened.
  */
-import { type Cgroup, createCgroup } from "../host/cgroup/cgroup.ts";
+import { createRestricted, type Restricted } from "../host/cgroup/devices/restrict.ts";
 import { systemdPath } from "../host/cgroup/locate.ts";
 import { openSocket } from "../host/systemd/connection.ts";
 import { startScope } from "../host/systemd/scope.ts";
@@ -116,16 +116,18 @@ function enterScope(entering: Entering): void {
   say(() => `cgroup: in the scope ${unit} of systemd's`);
 }
 
-/** Makes the run's cgroup. @throws NsError when it, or the scope that was asked for, cannot be had */
-export function makeCgroup(entering: Entering): Cgroup {
+/** Makes the run's cgroup, if it has one. @throws NsError when it, or the scope that was asked for, cannot be had */
+export function makeCgroup(entering: Entering): Restricted {
   const { spec, facts, becomes } = entering;
   const scoped = wantsScope(spec.limits, becomes);
   if (scoped) enterScope(entering);
-  const cgroup = createCgroup(spec.limits, facts);
+  const made = createRestricted(spec, facts);
+  if (!scoped || !becomes || made.cgroup === null) return made;
   // there is no need to leave the scope again: it ends with this process
-  return scoped && becomes
-    ? cgroup.map((branch) => ({ ...branch, parent: { ...branch.parent, left: null } }))
-    : cgroup;
+  return {
+    ...made,
+    cgroup: made.cgroup.map((branch) => ({ ...branch, parent: { ...branch.parent, left: null } })),
+  };
 }
 
 /** What --dry-run says of it; null: no scope. */

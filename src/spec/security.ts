@@ -1,6 +1,7 @@
 /** How tightly init is held: a profile, and what the user changes of it. */
 import type { Bytes } from "../sys/bytes.ts";
 import type { Capability } from "./capabilities.ts";
+import type { AllowedDevice } from "./devices.ts";
 
 export const PROFILES = ["init", "app", "strict"] as const;
 export type Profile = (typeof PROFILES)[number];
@@ -34,6 +35,8 @@ export interface Security {
   readonly dev: (typeof DEVS)[number];
   /** a sysfs on /sys; null: read-only in profile app where it can be had, and none in the others */
   readonly sys: (typeof SYSES)[number] | null;
+  /** what may be opened besides the usual devices (devices.ts) */
+  readonly devices: readonly AllowedDevice[];
 }
 
 export const defaultSecurity = (): Security => ({
@@ -46,4 +49,5 @@ export const defaultSecurity = (): Security => ({
   unmask: [],
   dev: "auto",
   sys: null,
+  devices: [],
 });

@@ -3,6 +3,7 @@
  * strings. The only place where such text becomes bytes. A misspelt key or a value that nobody has a check for is an
  * error, because a limit that is not applied would not be seen.
  */
+import { parseDevice } from "./devices.ts";
 import { PROFILES } from "./security.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { usageError } from "./error.ts";
@@ -127,6 +128,7 @@ const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> =
   user: userOf,
   "ids.as": (value, key) => parseAs(textOf(value, key), key),
   "security.profile": profileOf,
+  "security.devices": (value, key) => listOf(value, key, (one, name) => parseDevice(textOf(one, name), name)),
   "limits.memory": sizeOf,
   "limits.memorySwap": (value, key) => parseMemorySwap(`${value}`, key),
   "limits.memoryHigh": sizeOf,

@@ -19,7 +19,7 @@ const facts: Facts = {
 
 /** What ns does up to the clone, and the child from the private mounts on to the fresh /proc. */
 function planOf(words: string, with_: Facts): string {
-  const lines = plan(specOf(parseArgv(words.split(" ")), false), with_).map(
+  const lines = plan(specOf(parseArgv(["--cgroup", "none", ...words.split(" ")]), false), with_).map(
     ({ who, call }) => `${who}: ${call}`,
   );
   const clone = lines.findIndex((line) => line.includes("PID"));

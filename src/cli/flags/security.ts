@@ -1,6 +1,7 @@
 /** Options about how tightly init is held. */
 import { parseCapabilities } from "../../spec/capabilities.ts";
 import { usageError } from "../../spec/error.ts";
+import { parseDevice } from "../../spec/devices.ts";
 import { DEVS, PROFILES } from "../../spec/security.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
@@ -98,6 +99,15 @@ export const securityFlags: readonly Flag[] = [
     help: "/dev: the root's, or a fresh one of a few nodes; auto: in profile init the root's if that can be used",
     apply: ({ spec }, value, option) => {
       spec.security.dev = oneOf(DEVS, value, option);
+    },
+  },
+  {
+    name: "allow-device",
+    kind: "list",
+    hint: "DEVICE",
+    help: "let a device be opened: /dev/kvm, c:10:200:rw, b:7:*, or all; else only null, tty and their like can be",
+    apply: ({ spec }, value, option) => {
+      spec.security.devices.push(parseDevice(value, option));
     },
   },
 ];

@@ -4,6 +4,7 @@
  */
 import { NsError } from "../../spec/error.ts";
 import type { Limits } from "../../spec/limits.ts";
+import type { Bytes } from "../../sys/bytes.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
 import { limitReached, oomFile, oomKills } from "./controllers/memory.ts";
@@ -24,6 +25,8 @@ export interface Branch {
   /** by their names there */
   readonly controllers: readonly string[];
   readonly directory: string;
+  /** where the processes are: there, or below, from where its restrictions cannot be lifted (devices/restrict.ts) */
+  readonly inside: string;
   readonly parent: Parent;
   /** descriptor that holds the lock on the directory */
   readonly lock: number;
@@ -44,19 +47,16 @@ function howToDelegate(location: Location, uid: number, errno: number): string |
     : `let root give you one: mkdir -p ${location.own}/ns && chown ${uid} ${location.own}/ns`;
 }
 
-/** Why there is no place for the run's directory, in words. */
-function refused(limits: Limits, { location, controllers }: Hierarchy, why: Refusal, uid: number): NsError {
+/** Why there is no place for the run's directory, in words. @param what cannot be done without it */
+function refused(what: string, { location, controllers }: Hierarchy, why: Refusal, uid: number): NsError {
   const { directory, errno, missing } = why;
   const nowhere = location.version === 2 ? missingIn(location.mount, controllers) : [];
   if (nowhere.length > 0)
-    return new NsError(
-      `${refusal(limits)}: there is no ${nowhere.join(", ")} controller in ${location.mount}`,
-      {
-        note: `see ${location.mount}/cgroup.controllers; some kernels need cgroup_enable=${nowhere[0]} on their command line`,
-      },
-    );
+    return new NsError(`${what}: there is no ${nowhere.join(", ")} controller in ${location.mount}`, {
+      note: `see ${location.mount}/cgroup.controllers; some kernels need cgroup_enable=${nowhere[0]} on their command line`,
+    });
   const delegate = `systemd-run --user --scope -p 'Delegate=${controllers.join(" ")}' ns …`;
-  return new NsError(`${refusal(limits)}: cannot make a cgroup in ${directory}: ${errnoText(errno)}`, {
+  return new NsError(`${what}: cannot make a cgroup in ${directory}: ${errnoText(errno)}`, {
     errno,
     note:
       missing.length > 0 && uid !== 0
@@ -68,23 +68,35 @@ function refused(limits: Limits, { location, controllers }: Hierarchy, why: Refu
 /** Which settings are to be written at once: the others are left to who asked for this. */
 export type WriteNow = (branch: Branch, settings: readonly Setting[]) => readonly Setting[];
 
-function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self, now: WriteNow): Branch {
+/**
+ * Makes the run's directory in one hierarchy.
+ * @param what cannot be done without it, for a message
+ * @param path of --cgroup, or null
+ * @throws NsError when it cannot be had; nothing of it is left then
+ */
+export function createBranch(
+  what: string,
+  path: Bytes | null,
+  hierarchy: Hierarchy,
+  self: Self,
+  now: WriteNow = (_, settings) => settings,
+): Branch {
   const { location, controllers, settings } = hierarchy;
-  const prefix = limits.cgroup === null ? "" : "ns-";
+  const prefix = path === null ? "" : "ns-";
   let branch: Branch | null = null;
   for (let i = 0; branch === null; i++) {
-    const parent = prepareParent(location, controllers, limits.cgroup, self);
-    if ("errno" in parent) throw refused(limits, hierarchy, parent, self.uid);
+    const parent = prepareParent(location, controllers, path, self);
+    if ("errno" in parent) throw refused(what, hierarchy, parent, self.uid);
     sweep(parent.directory, prefix);
     const made = makeRun(parent.directory, prefix, self.pid);
     if (typeof made !== "number") {
-      branch = { location, controllers, parent, ...made };
+      branch = { location, controllers, parent, ...made, inside: made.directory };
       break;
     }
     removeParent(parent, self.pid);
     // another run may have ended and taken the parent with it
     if (made !== -errnoNumber("ENOENT") || i === TRIES)
-      throw refused(limits, hierarchy, { directory: parent.directory, errno: -made, missing: [] }, self.uid);
+      throw refused(what, hierarchy, { directory: parent.directory, errno: -made, missing: [] }, self.uid);
   }
   try {
     writeSettings(branch.directory, now(branch, settings));
@@ -103,7 +115,8 @@ function createBranch(limits: Limits, hierarchy: Hierarchy, self: Self, now: Wri
 export function createCgroup(limits: Limits, self: Self, now: WriteNow = (_, settings) => settings): Cgroup {
   const branches: Branch[] = [];
   try {
-    for (const hierarchy of hierarchiesOf(limits)) branches.push(createBranch(limits, hierarchy, self, now));
+    for (const hierarchy of hierarchiesOf(limits))
+      branches.push(createBranch(refusal(limits), limits.cgroup, hierarchy, self, now));
   } catch (error) {
     removeCgroup(branches, self);
     throw error;
@@ -113,10 +126,10 @@ export function createCgroup(limits: Limits, self: Self, now: WriteNow = (_, set
 
 /** @throws NsError when the kernel does not let this process be moved there */
 export function joinCgroup(cgroup: Cgroup, pid: number, uid: number): void {
-  for (const { directory, location } of cgroup) {
-    const result = file.writeFile(`${directory}/cgroup.procs`, `${pid}`);
+  for (const { inside, location } of cgroup) {
+    const result = file.writeFile(`${inside}/cgroup.procs`, `${pid}`);
     if (result < 0)
-      throw new NsError(`cannot put process ${pid} into ${directory}: ${errnoText(-result)}`, {
+      throw new NsError(`cannot put process ${pid} into ${inside}: ${errnoText(-result)}`, {
         errno: -result,
         note: howToDelegate(location, uid, -result),
       });
@@ -148,14 +161,24 @@ export function wasOutOfProcesses(cgroup: Cgroup, limit: number): boolean {
 
 /** What goes with the run: for those who cannot call `removeCgroup()`. */
 export const endOf = (cgroup: Cgroup) =>
-  cgroup.map(({ directory, parent: { left, goes } }) => ({ run: directory, left, goes }));
+  cgroup.map(({ directory, inside, parent: { left, goes } }) => ({
+    run: directory,
+    inside: inside === directory ? null : inside,
+    ...{ left, goes },
+  }));
 
 /** Does the end of the run have to bring ns itself back to where it was? */
 export const hasLeft = (cgroup: Cgroup): boolean => cgroup.some(({ parent }) => parent.left !== null);
 
+/** 0, or -errno. */
+function removeDirectories({ directory, inside }: Branch): number {
+  if (inside !== directory) file.removeDirectory(inside);
+  return removeTree(directory);
+}
+
 /** Takes the run's directories away once; false: one is in use, perhaps until the kernel has let go of its last process. */
 export const tryRemove = (cgroup: Cgroup): boolean =>
-  cgroup.every(({ directory }) => removeTree(directory) !== -errnoNumber("EBUSY"));
+  cgroup.every((branch) => removeDirectories(branch) !== -errnoNumber("EBUSY"));
 
 /** What is to be done when the directories are gone, or not to be had away. */
 export function letGo(cgroup: Cgroup, self: Self): void {
@@ -168,12 +191,13 @@ export function letGo(cgroup: Cgroup, self: Self): void {
 /** Removes the run's cgroup; the directories in which something still is (the next start tries again). */
 export function removeCgroup(cgroup: Cgroup, self: Self): string[] {
   const inUse: string[] = [];
-  for (const { directory, lock: held, parent } of cgroup) {
-    let result = removeTree(directory);
+  for (const branch of cgroup) {
+    const { directory, lock: held, parent } = branch;
+    let result = removeDirectories(branch);
     // the last process is reaped, but the kernel may still be letting go of it
     for (let i = 0; result === -errnoNumber("EBUSY") && i < 50; i++) {
       file.poll([], 10);
-      result = removeTree(directory);
+      result = removeDirectories(branch);
     }
     file.close(held);
     removeParent(parent, self.pid);

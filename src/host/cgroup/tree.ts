@@ -10,6 +10,8 @@ import { call } from "../../sys/kernel.ts";
 /** What a run's directory is called, after the prefix: ns's process id and a few letters. */
 const RUN = /^\d+-[a-z0-9]+$/;
 const TRIES = 20;
+/** As many directories a sweep looks at, where thousands of containers run. */
+const LOOKS = 100;
 
 /** Opens a directory and locks it; null when somebody else holds the lock or it is gone. */
 export function lock(directory: string): number | null {
@@ -51,11 +53,16 @@ export function removeTree(directory: string): number {
   return removed === -errnoNumber("ENOENT") ? 0 : removed;
 }
 
-/** Removes the cgroups of runs whose ns and watcher are dead. @param prefix with which runs' names begin here */
+/**
+ * Removes the cgroups of runs whose ns and watcher are dead: all of them, or where there are many some by chance.
+ * @param prefix with which runs' names begin here
+ */
 export function sweep(parent: string, prefix: string): void {
   const entries = file.list(parent);
   if (typeof entries === "number") return;
-  for (const { name, isDirectory } of entries) {
+  const first = entries.length <= LOOKS ? 0 : Math.floor(Math.random() * entries.length);
+  for (let i = 0; i < entries.length && i < LOOKS; i++) {
+    const { name, isDirectory } = entries[(first + i) % entries.length]!;
     if (!isDirectory || !name.startsWith(prefix) || !RUN.test(name.slice(prefix.length))) continue;
     const held = lock(`${parent}/${name}`);
     if (held === null) continue;

@@ -62,6 +62,7 @@ export const calls = {
   prlimit64: 261,
   setns: 268,
   memfd_create: 279,
+  bpf: 280,
   execveat: 281,
   statx: 291,
   pidfd_send_signal: 424,

@@ -62,6 +62,7 @@ export const calls = {
   prlimit64: 302,
   setns: 308,
   memfd_create: 319,
+  bpf: 321,
   execveat: 322,
   statx: 332,
   pidfd_send_signal: 424,
