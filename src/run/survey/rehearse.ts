@@ -57,7 +57,7 @@ function play(spec: Spec, { facts, listener }: Stage): void {
   try {
     const identity = findIdentity(spec, facts, root);
     const say = (): void => {};
-    if (wantsCgroup(spec.limits)) cgroup = makeCgroup({ spec, facts, listener, say, becomes: true });
+    if (wantsCgroup(spec.limits)) cgroup = makeCgroup({ spec, facts, listener, say, becomes: true }).cgroup;
     sources = findSources(spec, facts, root, identity);
     const gate = pipe("to the child");
     life = makePipe("to the watcher");
