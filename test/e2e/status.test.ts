@@ -204,7 +204,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
       ["/bin/true"],
       { pre, options: ["--post", script("post-too", "#!/bin/sh\nexit 9\n")] },
       125,
-      /status 3; the post/,
+      /status 3: .*; the post script .* exited with status 9/,
     );
   });
 
