@@ -113,7 +113,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
     const { lines, status, stderr } = await tell(unprivileged, ["/bin/true"]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
     expect(lines).toMatchObject([
-      { event: "started", cgroup: [] },
+      { event: "started" },
       { event: "exited", status: 0, signal: null, cause: null, memory: { peak: null } },
     ]);
     // made before init runs: known however short it is
