@@ -7,6 +7,18 @@ export const generalExamples: Examples = {
     command: "ns -v [-u] - ROOT /bin/true [UID GID] 2>&1 | grep -c init:",
     prints: "1",
   },
+  "status-fd": {
+    text: "A program learns how it went (docs/status.md).",
+    command:
+      'ns --status-fd 5 [-u] - ROOT /bin/sh [UID GID] -- -c \'exit 3\' 5>&1 | grep -o \'"event":"[a-z]*","status":[0-9]*\'',
+    prints: '"event":"exited","status":3',
+  },
+  "status-file": {
+    text: "The same in a file.",
+    command:
+      'f=$(mktemp); ns --status-file $f [-u] - ROOT /bin/no [UID GID] 2>/dev/null; grep -o \'"event":"[a-z]*","status":[0-9]*\' $f; rm $f',
+    prints: '"event":"failed","status":127',
+  },
   "dry-run": {
     text: "The plan, and nothing is run.",
     command: "ns --dry-run [-u] - ROOT /bin/true [UID GID] | grep -c pivot_root",

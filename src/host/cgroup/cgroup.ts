@@ -136,9 +136,9 @@ export function joinCgroup(cgroup: Cgroup, pid: number, uid: number): void {
   }
 }
 
-/** Reads the files of the directory that has a controller; "" where one is not there. */
+/** Reads a directory's files; "" where one is not there. */
 const reader =
-  ({ directory }: Branch) =>
+  (directory: string) =>
   (name: string): string => {
     const content = file.readFile(`${directory}/${name}`);
     return typeof content === "string" ? content : "";
@@ -149,14 +149,16 @@ export function wasOutOfMemory(cgroup: Cgroup): boolean {
   const branch = cgroup.find(({ controllers }) => controllers.includes("memory"));
   if (branch === undefined) return false;
   const { version } = branch.location;
-  const read = reader(branch);
+  const read = reader(branch.directory);
   return oomKills(read(oomFile(version))) > 0 && limitReached(version, read);
 }
 
 /** Has this run's own limit of processes kept somebody from starting one? */
 export function wasOutOfProcesses(cgroup: Cgroup, limit: number): boolean {
   const branch = cgroup.find(({ controllers }) => controllers.includes("pids"));
-  return branch !== undefined && processesRefused(limit, reader(branch));
+  if (branch === undefined) return false;
+  // before Linux 6.11 that is counted where the processes are, and not where the limit is
+  return [branch.directory, branch.inside].some((directory) => processesRefused(limit, reader(directory)));
 }
 
 /** What goes with the run: for those who cannot call `removeCgroup()`. */
