@@ -51,8 +51,8 @@ export function plannedCgroups(spec: Spec, facts: Facts, scoped: boolean): Plann
     const inside = `${directory}/${INSIDE}`;
     if (version === 1) {
       calls.push(showWrite(`${directory}/devices.deny`, "a"));
-      const [first, ...rest] = rules!.map(ruleWords) as [string, ...string[]];
-      calls.push(`${showWrite(`${directory}/devices.allow`, first)}, and so ${rest.join(", ")}`);
+      const words = rules!.map((rule) => quote(ruleWords(rule))).join(", ");
+      calls.push(`write(${quote(`${directory}/devices.allow`)}, each of ${words})`);
     } else {
       const words = rules!.map(ruleWords).join(", ");
       calls.push(
