@@ -59,12 +59,14 @@ struct board {
 };
 
 /* What an op can do that no system call does: start(task), supervise(pid, rules, status file), exit(wait status),
- * decimal(value, where), foreground(group), keep(board, signals' descriptor). As entries, launcher(OP_RUN, task) becomes a
+ * decimal(value, where), foreground(group), keep(board, signals' descriptor), send(socket, master, slave),
+ * relay(ends, socket, input, output, signals' descriptor, status file), settings(group, termios). As entries, launcher(OP_RUN, task) becomes a
  * task, launcher(OP_CATCH, signal) has the signal written as a byte to the descriptor that stands MEMORY bytes behind the code, and launcher(OP_START, task),
- * launcher(OP_SUPERVISE, pid, rules, status file) and launcher(OP_FOREGROUND, group) do what the ops do. */
+ * launcher(OP_SUPERVISE, pid, rules, status file), launcher(OP_FOREGROUND, group) and launcher(OP_SETTINGS, group, termios) do
+ * what the ops do. */
 enum {
     OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7,
-    OP_KEEP = -8
+    OP_KEEP = -8, OP_SEND = -9, OP_RELAY = -10, OP_SETTINGS = -11
 };
 enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11, TRIES = 1000 };
 
@@ -86,6 +88,16 @@ struct rules {
     i64 deadline, stopping;
     /* when to give up waiting, with -EAGAIN; 0: never */
     i64 until;
+    /* the process that gets the signals of this mask in the child's place: the one at the terminal; 0: none */
+    i64 other, others;
+};
+
+/* Between whom a relay stands, mirrored by src/plan/relay.ts. */
+struct ends {
+    /* process ids: of ns, and its process group */
+    i64 parent, group;
+    /* the caller's terminal is made raw; otherwise its lines are taken as they come */
+    i64 raw;
 };
 
 i64 launcherBegin(void) { return 0; }
@@ -104,7 +116,8 @@ static void anchor(void) {}
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
     NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getppid = 110, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
-    NR_clock_gettime = 228, NR_exit_group = 231, NR_ppoll = 271, NR_clone3 = 435, NR_close_range = 436, MEMORY = 12288
+    NR_clock_gettime = 228, NR_exit_group = 231, NR_ppoll = 271, NR_clone3 = 435, NR_close_range = 436, MEMORY = 12288,
+    NR_sendmsg = 46, NR_recvmsg = 47
 };
 
 /* sys(nr, a, b, c, d, e, f): one raw system call; the kernel's own result, -errno when it fails */
@@ -131,7 +144,7 @@ enum {
     NR_ioctl = 29, NR_openat = 56, NR_close = 57, NR_read = 63, NR_write = 64, NR_exit_group = 94, NR_kill = 129,
     NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigtimedwait = 137, NR_getpgid = 155, NR_clone = 220,
     NR_wait4 = 260, NR_ppoll = 73, NR_clock_gettime = 113, NR_getppid = 173, NR_clone3 = 435, NR_close_range = 436,
-    MEMORY = 65536 /* a page may have so many bytes */
+    NR_sendmsg = 211, NR_recvmsg = 212, MEMORY = 65536 /* a page may have so many bytes */
 };
 
 /* The same three. TinyCC's assembler does not know these instructions: they are written as numbers. */
@@ -163,7 +176,7 @@ enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 248,
     NR_openat = 322, NR_ppoll = 336, NR_clock_gettime = 263, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
-    MEMORY = 12288
+    NR_sendmsg = 296, NR_recvmsg = 297, MEMORY = 12288
 };
 
 /* The same three. Of 64-bit arguments the kernel gets the lower halves; its result is sign-extended. */
@@ -189,7 +202,7 @@ enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 252,
     NR_openat = 295, NR_ppoll = 309, NR_clock_gettime = 265, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
-    MEMORY = 12288
+    NR_sendmsg = 370, NR_recvmsg = 372, MEMORY = 12288
 };
 
 ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
@@ -361,6 +374,10 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
         fromTerminal = signal & FROM_KERNEL;
         signal = signal & ~FROM_KERNEL;
         if (signal == 0 || signal == SIGCHLD) continue;
+        if (rules->other && rules->others >> (signal - 1) & 1) {
+            sys3(NR_kill, rules->other, signal, 0);
+            continue;
+        }
         if (fromTerminal && sys3(NR_getpgid, pid, 0, 0) != sys3(NR_getpgid, 0, 0, 0)) fromTerminal = 0;
         if (fromTerminal && (!statusFile || catches(statusFile, signal))) continue;
         if ((signal == SIGTERM || signal == SIGINT) && rules->patience) {
@@ -378,6 +395,196 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
     }
 }
 
+/* Sends or receives a pty's two descriptors over a socket (unix(7), SCM_RIGHTS); more than 0 when that is done. */
+static i64 passPty(i64 nr, i64 socket, int *pty) {
+    enum { SOL_SOCKET = 1, SCM_RIGHTS = 1 };
+    u8 byte = 0;
+    struct { long size; int level, type, pty[2]; } control;
+    struct { u8 *base; long size; } part;
+    struct { long name, nameSize; void *parts; long count; void *control; long controlSize, flags; } message;
+    i64 result;
+    part.base = &byte;
+    part.size = 1;
+    control.size = sizeof(long) + 16;
+    control.level = SOL_SOCKET;
+    control.type = SCM_RIGHTS;
+    control.pty[0] = pty[0];
+    control.pty[1] = pty[1];
+    message.name = message.nameSize = message.flags = 0;
+    message.parts = &part;
+    message.count = 1;
+    message.control = &control;
+    message.controlSize = sizeof(long) + 16;
+    result = sys3(nr, socket, (i64)&message, 0);
+    pty[0] = control.pty[0];
+    pty[1] = control.pty[1];
+    return result;
+}
+
+static i64 sendPty(i64 socket, i64 master, i64 slave) {
+    int pty[2];
+    pty[0] = master;
+    pty[1] = slave;
+    return passPty(NR_sendmsg, socket, pty);
+}
+
+enum { TCGETS = 0x5401, TCSETS = 0x5402, TIOCGPGRP = 0x540f, TIOCGWINSZ = 0x5413, TIOCSWINSZ = 0x5414 };
+
+/* What the kernel calls struct termios. */
+struct settings {
+    u32 input, output, control, local;
+    u8 line, keys[19];
+};
+
+static i64 ioctl(i64 fd, i64 request, void *what) { return sys3(NR_ioctl, fd, request, (i64)what); }
+
+/* Is this process group in the terminal's foreground? Yes, if it is not this session's terminal, or none. */
+static i64 isForeground(i64 fd, i64 group) {
+    int now = group;
+    ioctl(fd, TIOCGPGRP, &now);
+    return now == group;
+}
+
+/* Gives the terminal on standard input its settings back, if it is still this process group's. */
+static i64 giveSettings(i64 group, void *settings) {
+    i64 ttou = 1 << 21;
+    sys(NR_rt_sigprocmask, 0, (i64)&ttou, 0, 8, 0, 0);
+    if (isForeground(0, group)) ioctl(0, TCSETS, settings);
+    return 0;
+}
+
+/* May the relay read what is typed now? Takes the terminal, if it is one, for that. */
+static i64 takeTerminal(struct ends *ends, i64 input, struct settings *before) {
+    enum { ICANON = 2 };
+    struct settings raw;
+    if (!isForeground(input, ends->group)) return 0;
+    if (ioctl(input, TCGETS, before) < 0) return 1;
+    /* another program of a pipe line has taken it */
+    if (!ends->raw) return before->local & ICANON;
+    raw = *before;
+    raw.input &= ~0x5eb; /* IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON: as cfmakeraw(3) does */
+    raw.output &= ~1; /* OPOST */
+    raw.local &= ~0x804b; /* ECHO ECHONL ICANON ISIG IEXTEN */
+    raw.control = (raw.control & ~0x130) | 0x30; /* CSIZE PARENB; CS8 */
+    raw.keys[6] = 1; /* VMIN */
+    raw.keys[5] = 0; /* VTIME */
+    ioctl(input, TCSETS, &raw);
+    return 1;
+}
+
+/* Bytes on their way. */
+enum { STREAM = 4096 };
+struct stream {
+    i64 at, end;
+    u8 bytes[STREAM];
+};
+
+static i64 fill(struct stream *stream, i64 fd) {
+    i64 size = sys3(NR_read, fd, (i64)stream->bytes, STREAM);
+    stream->at = 0;
+    stream->end = size > 0 ? size : 0;
+    return size;
+}
+
+static i64 drain(struct stream *stream, i64 fd) {
+    i64 size = sys3(NR_write, fd, (i64)(stream->bytes + stream->at), stream->end - stream->at);
+    if (size > 0) stream->at += size;
+    if (stream->at == stream->end) stream->end = 0;
+    return size;
+}
+
+/* One entry of ppoll(2)'s list as a word: what is waited for, on which descriptor. What has come is in the top 16 bits:
+ * none for -1, which is nothing to wait for. */
+#define WANTS(fd, events) ((fd) | (i64)(events) << 32)
+
+/* Stands between the caller's terminal, or what he has in its place, and the container's pty, whose master nobody else has.
+ * All signals are blocked; SIGTERM, from ns or its death, ends it when what init has written is out, or at once the second
+ * time. It has the slave open too, so that one end of the pty lasts as long as the other. A SIGINT that is typed is told to
+ * ns as well if init has no handler for it, as its status file says: enough of them end it. */
+static i64 relay(struct ends *ends, i64 socket, i64 input, i64 output, i64 signals, i64 statusFile) {
+    enum { POLLIN = 1, POLLOUT = 4, POLLHUP = 16, EIO = 5, TIOCGPTPEER = 0x5441, O_RDWR_NOCTTY = 0402 };
+    enum { ISIG = 1, VINTR = 0, VEOF = 4, AGAIN = 250000000, LAST = 1 << 18 };
+    enum { SIGINT = 2, SIGTERM = 15, SIGCONT = 18, SIGSTOP = 19, SIGTSTP = 20, SIGWINCH = 28 };
+    struct stream typed, shown;
+    struct settings before, inside;
+    int pty[2];
+    u32 info[32];
+    long time[2];
+    i64 list[4], size, n, mine = 0, paused = 0, left = 0, tty = ioctl(input, TCGETS, &before) == 0, resized = 1;
+    if (passPty(NR_recvmsg, socket, pty) <= 0) return 0;
+    typed.end = shown.end = 0;
+    time[0] = 0;
+    time[1] = AGAIN;
+    while (sys3(NR_getppid, 0, 0, 0) == ends->parent) {
+        if (!mine && !paused && input >= 0 && takeTerminal(ends, input, &before)) mine = resized = 1;
+        if (resized && (!ioctl(output, TIOCGWINSZ, &size) || !ioctl(input, TIOCGWINSZ, &size)))
+            ioctl(pty[0], TIOCSWINSZ, &size);
+        resized = 0;
+        if (left && !shown.end) {
+            n = fill(&shown, pty[0]);
+            left -= n;
+            if (n <= 0 || left <= 0) break;
+        }
+        list[0] = WANTS(signals, POLLIN);
+        list[1] = list[2] = list[3] = -1;
+        if (!paused) {
+            if (mine && !left && !typed.end) list[1] = WANTS(input, POLLIN);
+            if (shown.end) list[2] = WANTS(output, POLLOUT);
+            n = (shown.end ? 0 : POLLIN) | (typed.end ? POLLOUT : 0);
+            if (n && pty[1] >= 0) list[3] = WANTS(pty[0], n);
+        }
+        if (sys(NR_ppoll, (i64)list, 4, mine || paused || input < 0 ? 0 : (i64)time, 0, 8, 0) < 0) continue;
+        if (list[0] >> 48) {
+            sys3(NR_read, signals, (i64)info, 128);
+            n = info[0];
+            if (n == SIGTERM) {
+                if (left) break;
+                left = LAST;
+            }
+            if (n == SIGWINCH) resized = 1;
+            if (n == SIGTERM || n == SIGCONT) paused = 0;
+            if (n == SIGTSTP && !paused && !left) {
+                if (mine && ends->raw) giveSettings(ends->group, &before);
+                mine = 0;
+                paused = 1;
+                sys3(NR_kill, ends->parent, SIGSTOP, 0);
+            }
+            continue;
+        }
+        if (list[2] >> 48 && (n = drain(&shown, output)) < 0 && n != -EAGAIN) break;
+        if (list[1] >> 48) {
+            mine = ends->raw ? isForeground(input, ends->group) : takeTerminal(ends, input, &before);
+            if (!mine) continue;
+            n = fill(&typed, input);
+            ioctl(pty[1], TCGETS, &inside);
+            if (n == 1 && typed.bytes[0] == inside.keys[VINTR] && inside.local & ISIG && ends->raw && statusFile &&
+                !catches(statusFile, SIGINT))
+                sys3(NR_kill, ends->parent, SIGINT, 0);
+            if (n == 0) {
+                /* the end of the file, as one types it: first of a line that is not whole, if it can be */
+                typed.bytes[0] = typed.bytes[1] = inside.keys[VEOF];
+                typed.end = tty ? 1 : 2;
+            }
+            if (n <= 0 && n != -EAGAIN) {
+                /* a terminal that has been hung up: so shall the container's be */
+                if (tty && list[1] >> 48 & POLLHUP) break;
+                if (!tty) input = -1;
+                mine = 0;
+            }
+        }
+        if (list[3] >> 48) {
+            if (typed.end) drain(&typed, pty[0]);
+            if (!shown.end && fill(&shown, pty[0]) == -EIO) {
+                /* somebody inside has hung it up (vhangup(2)); it can be opened again */
+                sys3(NR_close, pty[1], 0, 0);
+                pty[1] = sys3(NR_ioctl, pty[0], TIOCGPTPEER, O_RDWR_NOCTTY);
+            }
+        }
+    }
+    if (mine && ends->raw) giveSettings(ends->group, &before);
+    return 0;
+}
+
 static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_START) return start((struct task *)arg[0]);
     if (nr == OP_SUPERVISE) return supervise(arg[0], (struct rules *)arg[1], arg[2]);
@@ -385,6 +592,9 @@ static i64 perform(i64 nr, i64 *arg) {
     if (nr == OP_EXIT) return sys3(NR_exit_group, exitStatus(arg[0]), 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
     if (nr == OP_KEEP) return keep((struct board *)arg[0], arg[1]);
+    if (nr == OP_SEND) return sendPty(arg[0], arg[1], arg[2]);
+    if (nr == OP_RELAY) return relay((struct ends *)arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+    if (nr == OP_SETTINGS) return giveSettings(arg[0], (void *)arg[1]);
     return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
 }
 
@@ -545,6 +755,7 @@ i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_CATCH) return catchSignal(a);
     if (nr == OP_SUPERVISE) return supervise(a, (struct rules *)b, c);
     if (nr == OP_FOREGROUND) return foreground(a);
+    if (nr == OP_SETTINGS) return giveSettings(a, (void *)b);
     return sys(nr, a, b, c, d, e, f);
 }
 

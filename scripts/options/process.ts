@@ -50,6 +50,12 @@ export const processExamples: Examples = {
     prints: "2",
     status: 143,
   },
+  tty: {
+    text: "A terminal, where there is none to be had from the caller.",
+    command:
+      "ns --tty=yes [-u] - ROOT /bin/sh [UID GID] -- -c 'test -t 0 && test -t 1 && echo a terminal' </dev/null",
+    prints: "a terminal",
+  },
   timeout: {
     text: "A command that takes too long.",
     command: "ns --reaper --timeout 0.1s [-u] - ROOT /bin/sleep [UID GID] -- 1000",

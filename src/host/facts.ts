@@ -1,7 +1,7 @@
 /** What this host, this process and this kernel are like. Read once, before anything is decided. */
 import { NsError } from "../spec/error.ts";
 import type { Facts, Limit, Namespace } from "../spec/spec.ts";
-import { bytesOf } from "../sys/bytes.ts";
+import { type Bytes, bytesOf } from "../sys/bytes.ts";
 import { CLOSE_RANGE, RLIMIT_NOFILE } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { access, fileSystemOf, readFile } from "../sys/file.ts";
@@ -73,8 +73,13 @@ function terminal(): Facts["terminal"] {
     return call("ioctl", 0, TIOCGPGRP, group) === 0 ? memory.getI32(group) : -1;
   });
   if (foreground < 0) return null;
+  return { type: terminalType(), foreground };
+}
+
+/** The caller's TERM, if that can be the name of a terminal's type. */
+export function terminalType(): Bytes | null {
   const term = process.env.TERM ?? "";
-  return { type: /^[\w.+-]+$/.test(term) ? bytesOf(term) : null, foreground };
+  return /^[\w.+-]+$/.test(term) ? bytesOf(term) : null;
 }
 
 /** Does this kernel have this kind of namespace? */

@@ -22,6 +22,7 @@ import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
 import { initEnvironment } from "./process.ts";
 import { lastSteps } from "./reaper.ts";
+import { makeTerminal, type Terminal } from "./terminal.ts";
 
 export interface Join {
   /** the cgroups' files `tasks`, open for writing */
@@ -56,6 +57,9 @@ export interface ChildPlace {
   readonly identity?: Identity | null;
   /** NEWROOT as a tree of mounts that the parent has made ready; without it the child binds the directory */
   readonly rootTree?: number;
+  /** the terminal that the container gets, and the child's end of the socket on which it is sent to ns */
+  readonly terminal?: Terminal | null;
+  readonly terminalSocket?: number;
   /** what the container's /etc/resolv.conf is to hold, if it is a copy */
   readonly resolvConf?: Bytes;
 }
@@ -151,7 +155,8 @@ function ownCgroupView(spec: Spec, facts: Facts): Op[] {
 
 /** The second part, in a program of its own: from the gate to the exec of init (or, with a reaper, of its child's). */
 export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
-  const own = initEnvironment(spec, facts);
+  const terminal = place.terminal ?? null;
+  const own = initEnvironment(spec, facts, terminal);
   const environment = spec.process.env.clear ? own : withHome(own, place.identity?.init);
   const { rlimits } = spec.limits;
   const filter = place.filter ?? null;
@@ -188,6 +193,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     // not before: from / a `..` leads into the old root as long as that is stacked on the new one
     ...userMounts(spec, facts, sources),
     ...resolvConf(spec, facts, place.resolvConf),
+    ...makeTerminal(spec, facts, terminal, place),
     ...namesInside(spec),
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
     ...sealDev(spec, sources),
@@ -197,6 +203,6 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...waitAtGate(life === null ? null : gate, "wait for the watcher"),
     ...closeAll(gate === null ? [] : [gate[0]], "close the gate"),
     { call: "fcntl", args: [place.report, F.F_SETFD, FD_CLOEXEC], step: "let the exec close the report" },
-    ...lastSteps(spec, callers, { ...place, environment, become }),
+    ...lastSteps(spec, callers, { ...place, terminal, environment, become }),
   ];
 }

@@ -24,6 +24,9 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   decimal: -5,
   foreground: -7,
   keep: -8,
+  send: -9,
+  relay: -10,
+  settings: -11,
 };
 
 const HEADER = 48;

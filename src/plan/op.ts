@@ -33,7 +33,13 @@ export type Slot =
   | "watcher"
   | "command"
   | "child"
-  | "ending";
+  | "ending"
+  | "ptmx"
+  | "pty"
+  | "input"
+  | "output"
+  | "signals"
+  | "relay";
 
 export type Arg =
   | number
@@ -51,7 +57,16 @@ export type Arg =
   | { readonly memory: Uint8Array; readonly means: string };
 
 /** What the launcher does besides system calls: csrc/launcher.c says what each means. */
-export type Action = "start" | "supervise" | "exit" | "decimal" | "foreground" | "keep";
+export type Action =
+  | "start"
+  | "supervise"
+  | "exit"
+  | "decimal"
+  | "foreground"
+  | "keep"
+  | "send"
+  | "relay"
+  | "settings";
 
 export interface Op {
   readonly call: Call | Action;

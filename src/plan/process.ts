@@ -8,6 +8,7 @@ import { hasOwnNetwork } from "./namespaces.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { CLOSE_RANGE, F, RLIMIT_NOFILE, SIG_SETMASK, signalName } from "../sys/constants.ts";
 import type { Op } from "./op.ts";
+import type { Terminal } from "./terminal.ts";
 
 const SIGSET_SIZE = 8;
 const LAST_DESCRIPTOR = 0xffffffff;
@@ -22,19 +23,17 @@ export function preEnvironment(spec: Spec): Bytes[] {
 }
 
 /** The documented environment of init, with what the user has changed about it. */
-export function initEnvironment(spec: Spec, facts: Facts): Bytes[] {
+export function initEnvironment(spec: Spec, facts: Facts, terminal: Terminal | null): Bytes[] {
   const { clear, kept, fromFiles, set } = spec.process.env;
-  const own = clear ? [] : ownEnvironment(spec, facts);
+  const own = clear
+    ? []
+    : ownEnvironment(spec, terminal === null ? (facts.terminal?.type ?? null) : terminal.type);
   if (kept.length === 0 && fromFiles.length === 0 && set.length === 0) return own;
   return mergeVariables(own, kept, fromFiles, set);
 }
 
-function ownEnvironment(spec: Spec, facts: Facts): Bytes[] {
-  return [
-    ...preEnvironment(spec),
-    ...(facts.terminal?.type == null ? [] : [`TERM=${facts.terminal.type}`]),
-    "container=ns",
-  ];
+function ownEnvironment(spec: Spec, type: Bytes | null): Bytes[] {
+  return [...preEnvironment(spec), ...(type === null ? [] : [`TERM=${type}`]), "container=ns"];
 }
 
 function limitOpenFiles(facts: Facts): Op[] {

@@ -9,6 +9,7 @@ import { PR, SIGNALS } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
 import { byDefault, freshStart } from "./process.ts";
 import { rulesArg } from "./supervise.ts";
+import { initSession, type Terminal } from "./terminal.ts";
 
 /** Added to the index of init's own steps below a reaper when one of them is reported as failing. */
 export const BELOW_REAPER = 2_000_000;
@@ -22,6 +23,7 @@ export interface LastPlace {
   readonly report: number;
   readonly inherited: readonly number[];
   readonly environment: readonly Bytes[];
+  readonly terminal: Terminal | null;
   /** changes to init's own ids */
   readonly become: readonly Op[];
 }
@@ -56,15 +58,12 @@ function closeAll(facts: Facts, { report }: LastPlace, passFds: readonly number[
 
 /** From the last gate to the exec of init. */
 export function lastSteps(spec: Spec, facts: Facts, place: LastPlace): Op[] {
-  // kill(0, …) inside would reach all of ns's process group, the caller's script in it too: pid namespaces do not stop it.
-  // On a terminal init has to stay in its foreground group
-  const session: Op[] =
-    facts.terminal === null ? [{ call: "setsid", args: [], step: "give init a session" }] : [];
-  const own = [...session, ...executeInit(spec, facts, place)];
+  // kill(0, …) inside would reach all of ns's process group, the caller's script in it too: pid namespaces do not stop it
+  const own = [...initSession(facts, place.terminal), ...executeInit(spec, facts, place)];
   if (!spec.process.reaper) return own;
   const rules = rulesArg({
     ...{ who: -1, signals: ALL_OTHERS, caught: -1, patience: 0, impatience: 0, stopSignal: SIGNALS.SIGTERM },
-    ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
+    ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0, other: 0, others: 0 },
   });
   return [
     { call: "prctl", args: [PR.PR_SET_NAME, "ns"], step: "be called ns" },

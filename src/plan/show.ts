@@ -26,7 +26,7 @@ const CHOICE = Symbol("choice");
 const choice = (names: Names): Names => Object.assign(Object.create(null), names, { [CHOICE]: true });
 
 const { SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCADDRT } = k;
-const REQUESTS = { SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCADDRT };
+const REQUESTS = { SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, SIOCADDRT, ...k.TERMINAL };
 
 /** How to show the numbers among a call's arguments, by position. */
 const SHAPES: Partial<Record<Op["call"], readonly (Shape | null)[]>> = {

@@ -24,6 +24,9 @@ export interface Rules {
   readonly stopping: number;
   /** when to give up waiting, with -EAGAIN; 0: never */
   readonly until: number;
+  /** the process that gets the signals of the mask `others` in the child's place; 0: none */
+  readonly other: number;
+  readonly others: number;
 }
 
 /** Mirrored by struct rules in csrc/launcher.c. */
@@ -39,6 +42,8 @@ const ORDER: readonly (keyof Rules)[] = [
   "deadline",
   "stopping",
   "until",
+  "other",
+  "others",
 ];
 
 /** Bytes that the rules take. */

@@ -21,6 +21,8 @@ export interface WaitPlace {
   readonly oldWatcher: number;
   /** the process group to give the terminal back to; null: no terminal */
   readonly foreground: number | null;
+  /** what stands between the caller's terminal and the container's, how to wait for its end, and what is undone if it was killed */
+  readonly relay?: { readonly pid: number; readonly rules: Rules; readonly undo: readonly Op[] } | null;
   /** a program beside the container, a child of this process, to be ended with it */
   readonly helper?: number | null;
   /** address of the new watcher's task */
@@ -89,6 +91,17 @@ function removeWork({ work, again }: WaitPlace): Op[] {
   return [{ ...inner!, fine: [...inner!.fine!, "ENOENT"], skipNext: true }, becomeNsAgain(again), ...rest];
 }
 
+function endRelay(relay: WaitPlace["relay"]): Op[] {
+  if (relay == null) return [];
+  const { pid, rules, undo } = relay;
+  const step = "let the terminal's relay end";
+  return [
+    { call: "kill", args: [pid, SIGNALS.SIGTERM], step, fine: ["ESRCH"] },
+    { call: "supervise", args: [pid, rulesArg(rules), 0], step, save: "relay" },
+    ...undo.map((op): Op => ({ ...op, onlyIfKilled: "relay" })),
+  ];
+}
+
 /** All ops of the waiting program, up to its exit. */
 export function waitPlan(place: WaitPlace): Op[] {
   const { again } = place;
@@ -114,6 +127,7 @@ export function waitPlan(place: WaitPlace): Op[] {
       step: "wait for init",
       save: "ending",
     },
+    ...endRelay(place.relay ?? null),
     ...(place.helper == null
       ? []
       : [

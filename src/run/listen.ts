@@ -22,6 +22,8 @@ export interface Listener {
   readonly signals: readonly number[];
   /** the pipe's end on which they come */
   readonly caught: number;
+  /** hears this one too from now on, unless the caller had it ignored */
+  add(signal: number): void;
   /** what to do with a signal from now on; SIGKILL stands for the third SIGTERM or SIGINT */
   onSignal: (signal: number) => void;
   /** puts signals that have come back into the pipe, for init */
@@ -58,7 +60,9 @@ export function listen(ignored: readonly number[]): Listener | null {
   const ends = pipe(O.O_NONBLOCK);
   if (typeof ends === "number") return null;
   const [caught, end] = ends;
-  const signals = FORWARDED.map((name) => SIGNALS[name]).filter((signal) => !ignored.includes(signal));
+  const signals: number[] = FORWARDED.map((name) => SIGNALS[name]).filter(
+    (signal) => !ignored.includes(signal),
+  );
   catchSignals([...signals, SIGNALS.SIGCHLD], end);
   // the caller may have had them blocked
   changeMask(SIG_UNBLOCK, maskOf([...signals, SIGNALS.SIGCHLD]));
@@ -89,6 +93,12 @@ export function listen(ignored: readonly number[]): Listener | null {
     signals,
     caught,
     onSignal: () => {},
+    add(signal) {
+      if (ignored.includes(signal)) return;
+      signals.push(signal);
+      catchSignals([signal], end);
+      changeMask(SIG_UNBLOCK, maskOf([signal]));
+    },
     giveBack(taken) {
       for (const signal of taken) write(end, String.fromCharCode(signal));
     },

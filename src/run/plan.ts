@@ -12,6 +12,7 @@ import { closeDescriptors, preEnvironment } from "../plan/process.ts";
 import { postPlan, prePlan } from "../plan/pre.ts";
 import { flagsInside } from "../plan/userns.ts";
 import { showChild, showClone, showOp, showOps } from "../plan/show.ts";
+import { enterRelay, giveBack, relayPlan } from "../plan/relay.ts";
 import { endCgroup, endInit, watchPlan } from "../plan/watch.ts";
 import { NsError } from "../spec/error.ts";
 import { type Identity, numberOf } from "../spec/ids.ts";
@@ -24,10 +25,11 @@ import { networkLines, networkPlace } from "./network.ts";
 import { plannedCgroups, showWrite as write } from "./plan-cgroups.ts";
 import { isConfined } from "./limits.ts";
 import { scopeLines } from "./systemd.ts";
+import { findTerminal } from "./terminal.ts";
 
 export interface PlanLine {
   /** who makes the call */
-  readonly who: "ns" | "init" | "pre" | "watch" | "net" | "post";
+  readonly who: "ns" | "init" | "pre" | "watch" | "net" | "tty" | "post";
   readonly call: string;
 }
 
@@ -37,6 +39,7 @@ const PLACE = { gate: [3, 4], life: 6, report: 8, rootPath: "NEWROOT", inherited
 
 const ROOT_TREE = 9;
 const TOLD = 10;
+const SOCKET = [20, 21] as const;
 
 /** What the parent does to the child besides. */
 function confining({ priority }: Limits): string[] {
@@ -136,8 +139,11 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   const tasks = joined.map((_, i) => TOLD + 1 + i);
   const told = isConfined(spec, []) ? TOLD : null;
   const join = tasks.length === 0 ? {} : { join: { tasks, told } };
+  const terminal = findTerminal(spec, facts);
   const place = {
     ...PLACE,
+    terminal,
+    terminalSocket: SOCKET[1],
     identity,
     sources: assumeSources(spec, facts, identity),
     ...rootTree,
@@ -158,7 +164,7 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
   if (spec.user !== null && facts.capabilities.setGid) add("ns", ["setgroups(0, NULL)"]);
   add("ns", aroundClone(spec, facts));
   add("ns", [`${showClone(CLONE.CLONE_VM)} = WATCHER`]);
-  const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...endInit(PIDFD)];
+  const end = [...watchPlan([PLACE.life - 1, PLACE.life], []), ...giveBack(terminal), ...endInit(PIDFD)];
   add(
     "watch",
     [
@@ -186,7 +192,12 @@ export function plan(spec: Spec, facts: Facts = probe()): PlanLine[] {
     add("ns", [OPEN_GATE]);
     add("init", showOps(part));
   }
-  const { post } = spec.process;
+  const { post, reaper } = spec.process;
+  if (terminal !== null) {
+    add("ns", [`${showClone(CLONE.CLONE_VM)} = RELAY`]);
+    const relay = relayPlan(terminal, { parent: facts.pid, socket: SOCKET[0], init: reaper ? null : "PID" });
+    add("tty", showChild(enterRelay(PLACE.life), relay));
+  }
   if (post !== null) {
     const script = { path: post, env: preEnvironment(spec), pid: "PID" } as const;
     add("post", postPlan(script, "STATUS", facts, [], []).map(showOp));

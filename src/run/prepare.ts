@@ -10,6 +10,7 @@ import type { Pipes, Plans } from "./child.ts";
 import { compileFilter } from "./filter.ts";
 import type { Joining } from "./join.ts";
 import { networkPlace } from "./network.ts";
+import { type Promised, promiseTerminal } from "./terminal.ts";
 
 /** What was found and opened for this run. */
 export interface Ready {
@@ -26,8 +27,14 @@ export interface Ready {
   readonly report: readonly [number, number];
 }
 
-export function preparePlans(spec: Spec, facts: Facts, ready: Ready): { plans: Plans; pipes: Pipes } {
+/** The plans, what the child has open for them, and the terminal that it is to make. */
+export function preparePlans(
+  spec: Spec,
+  facts: Facts,
+  ready: Ready,
+): { plans: Plans; pipes: Pipes; promised: Promised | null } {
   const { identity, inherited, sources, joining, path, rootTree, gate, life, report } = ready;
+  const promised = promiseTerminal(spec, facts);
   const place = {
     ...joining.place,
     ...{ gate, inherited, life: life[1], report: report[1], sources },
@@ -36,9 +43,12 @@ export function preparePlans(spec: Spec, facts: Facts, ready: Ready): { plans: P
     ...(identity === null ? {} : { identity }),
     ...(rootTree === undefined ? {} : { rootTree }),
     ...networkPlace(spec),
+    ...(promised === null ? {} : { terminal: promised.terminal, terminalSocket: promised.childs }),
   };
   const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
+  if (promised !== null) kept.push(promised.childs);
   return {
+    promised,
     plans: {
       enter: enterPlan(spec, place),
       close: closeDescriptors(facts, inherited, spec.process.passFds),

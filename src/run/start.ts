@@ -29,7 +29,8 @@ import { preparePlans } from "./prepare.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { begin, lookAt, openStatus, type StatusTo, telling } from "./status.ts";
-import { superviseInit } from "./supervise.ts";
+import { BRIEFLY, FOREVER, superviseInit } from "./supervise.ts";
+import { type Relay, startRelay } from "./terminal.ts";
 import { makeCgroup } from "./systemd.ts";
 import { type Joined, joinUser } from "./userns.ts";
 import { handOver } from "./waiter.ts";
@@ -46,10 +47,6 @@ export interface RunOptions {
   /** where status lines go (status.ts) */
   readonly status?: StatusTo | null;
 }
-
-const FOREVER = -1;
-/** A run that is over within so many milliseconds is not worth becoming another program for. */
-const BRIEFLY = 30;
 
 /**
  * Runs a container until its init has ended, and leaves nothing behind.
@@ -80,6 +77,7 @@ function runContainer(
   let watcher: Watcher | null = null;
   let preProcess: number | null = null;
   let helper: number | null = null;
+  let relay: Relay | null = null;
   let rootTree: number | undefined;
   let joined: Joined | null = null;
   let sources = NO_SOURCES;
@@ -112,7 +110,7 @@ function runContainer(
     const joining = prepareJoin(cgroup, asks, joined === null);
     const confined = asks || joining.rest !== null;
     const ready = { identity, inherited, sources, joining, path, rootTree, gate, life, report };
-    const { plans, pipes } = preparePlans(spec, facts, ready);
+    const { plans, pipes, promised } = preparePlans(spec, facts, ready);
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
     const started = insideNetwork(spec.namespaces.joinNet, () =>
       startChild(plans, cloneFlags(spec, facts), pipes, confined, joined),
@@ -131,7 +129,7 @@ function runContainer(
     const watch = (): Watcher => {
       const end = cgroup === null ? null : endOf(cgroup);
       watcher ??= startWatcher({
-        ...{ life, pidfd, cgroup: end, work: work() },
+        ...{ life, pidfd, cgroup: end, work: work(), terminal: promised?.terminal ?? null },
         closing: [gate[1], root, report[0], ...spec.process.passFds, ...(status === null ? [] : [status])],
       });
       return watcher;
@@ -184,19 +182,21 @@ function runContainer(
     close(gate[1]);
     throwReported();
     say(() => `init: ${show(spec.init)} runs as process ${pid}`);
+    if (promised !== null) relay = startRelay(promised, spec, pid, facts, life[1], inherited, listener);
     listener.giveBack(early);
     const begun = begin(status, pid, placed, cgroup);
     const state = endState(facts, cgroup, spec, post, progress !== null, work(), begun);
-    const supervision = superviseInit(spec, pid, listener.caught);
+    const supervision = superviseInit(spec, pid, listener.caught, relay);
     let ending = supervision.wait(become === undefined ? FOREVER : BRIEFLY);
     if (ending === null) {
       const rules = supervision.rules();
       const title = become ?? [];
-      handOver({ child: pid, pidfd, listener, rules, watcher: running, state, helper, title, facts });
+      handOver({ child: pid, pidfd, listener, rules, watcher: running, state, helper, relay, title, facts });
       ending = supervision.wait(FOREVER)!;
     }
     listener.onSignal = () => {};
-    if (facts.terminal !== null) giveTerminalBack(facts.terminal.foreground);
+    if (relay !== null) relay.end(listener.caught);
+    else if (facts.terminal !== null) giveTerminalBack(facts.terminal.foreground);
     child = null;
     cgroup = null;
     return endRun(state, ending, supervision.rules().impatience, () => running.dismiss(), progress);
@@ -207,6 +207,7 @@ function runContainer(
       call("kill", child.pid, SIGNALS.SIGKILL);
       reapNow(child.pid);
     }
+    relay?.end(listener.caught);
     clearAway({ cgroup, self: facts, work: work() }, () => watcher?.dismiss(), progress);
     joined?.leave();
     if (rootTree !== undefined) close(rootTree);

@@ -1,12 +1,16 @@
 /** Waits for init in this process, by the same machine code and rules as the waiting program (plan/supervise.ts). */
 import { putRules, type Rules, RULES_SIZE, takeRules, UNTIL_AT } from "../plan/supervise.ts";
 import type { Spec } from "../spec/spec.ts";
+import { type Relay, relayed } from "./terminal.ts";
 import { arena, call, scratch, supervise } from "../sys/kernel.ts";
 
 /** From SIGTERM to SIGKILL after --timeout, when nothing else is said. */
 const GRACE_AFTER_TIMEOUT = 10_000;
 /** As many SIGTERM and SIGINT as kill it. */
 export const PATIENCE = 3;
+export const FOREVER = -1;
+/** A run that is over within so many milliseconds is not worth becoming another program for. */
+export const BRIEFLY = 30;
 const CLOCK_MONOTONIC = 1;
 
 /** Milliseconds of CLOCK_MONOTONIC. */
@@ -27,8 +31,14 @@ export interface Supervision {
 /**
  * The clock of --timeout starts now.
  * @param caught the pipe's end on which signals come
+ * @param relay who is at the caller's terminal
  */
-export function superviseInit({ process: { stop, reaper } }: Spec, pid: number, caught: number): Supervision {
+export function superviseInit(
+  { process: { stop, reaper } }: Spec,
+  pid: number,
+  caught: number,
+  relay: Relay | null,
+): Supervision {
   const memory = arena();
   const at = memory.reserve(RULES_SIZE);
   // a reaper has no handlers: its child gets what the terminal sends, and does with it what it likes
@@ -38,7 +48,7 @@ export function superviseInit({ process: { stop, reaper } }: Spec, pid: number, 
     grace: stop.grace ?? -1,
     lastGrace: stop.grace ?? GRACE_AFTER_TIMEOUT,
     deadline: stop.timeout === null ? 0 : now() + stop.timeout,
-    ...{ stopping: 0, until: 0 },
+    ...{ stopping: 0, until: 0, other: relay?.pid ?? 0, others: relay === null ? 0 : relayed },
   };
   putRules(rules, (offset, value) => memory.putI64(at + offset, value));
   return {

@@ -27,6 +27,7 @@ const NETWORK: Parts<Spec["network"]> = {
 
 const PROCESS: Parts<Spec["process"]> = {
   ...{ workdir: can, env: can, umask: can, arg0: can, reaper: can, passFds: can },
+  tty: (tty) => (tty === "yes" ? "give pipes for what init reads and writes" : null),
   post: (script) => (script === null ? null : "wait for the end, and run it then"),
   stop: ({ signal, grace, timeout }) =>
     signal === SIGNALS.SIGTERM && grace === null && timeout === null

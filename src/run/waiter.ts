@@ -6,6 +6,7 @@ import { endOf } from "../host/cgroup/cgroup.ts";
 import { encodeTask, placeStrings } from "../plan/encode.ts";
 import { postPlan } from "../plan/pre.ts";
 import { IMPATIENCE_AT, putRules, type Rules, RULES_SIZE } from "../plan/supervise.ts";
+import { giveBack } from "../plan/relay.ts";
 import { type Again, waitPlan } from "../plan/wait.ts";
 import type { Facts } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
@@ -16,6 +17,7 @@ import { END_NAME, type EndState, needsNs } from "./end.ts";
 import { changeMask, type Listener, maskOf } from "./listen.ts";
 import { draftProgram, writeProgram } from "./program.ts";
 import { isReady, KILLED } from "./post.ts";
+import { type Relay, relayRules } from "./terminal.ts";
 import { startPost, type Watcher, watcherPlan } from "./watcher.ts";
 
 /** What the program's data takes at most; a post script, whose path stands in it twice, as much again. */
@@ -34,6 +36,8 @@ export interface Handover {
   readonly facts: Facts;
   /** a program beside the container; null: none */
   readonly helper: number | null;
+  /** at the caller's terminal; null: nobody */
+  readonly relay: Relay | null;
   /** the command line that the process goes on showing */
   readonly title: readonly Bytes[];
 }
@@ -44,7 +48,7 @@ const asciiJson = (state: EndState): string =>
 
 /** The executable and what has to stay open for it. */
 function buildProgram(
-  { child, pidfd, listener, rules, watcher, state, helper, title, facts }: Handover,
+  { child, pidfd, listener, rules, watcher, state, helper, relay, title, facts }: Handover,
   signals: number,
   executable: number,
 ) {
@@ -57,8 +61,9 @@ function buildProgram(
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
   const closing = [executable, caught, ...told];
   const kept = [...life, pidfd, caught, ...told, ...(state.cgroup?.map(({ lock }) => lock) ?? [])];
+  const terminal = relay?.terminal ?? null;
   const watcherOps = watcherPlan({
-    ...{ life, pidfd, cgroup, closing, work: state.work, helper },
+    ...{ life, pidfd, cgroup, closing, work: state.work, helper, terminal },
     ...(isReady(post) ? { post: startPost(postPlan(post, KILLED, facts, kept, [])) } : {}),
   });
   const watcherTask = encodeTask(watcherOps, { flags: watcher.flags, report: -1, stack: 4096 }, memory);
@@ -86,7 +91,11 @@ function buildProgram(
     oldWatcher: watcher.pid,
     helper,
     watcherTask: watcherTask.address,
-    foreground: facts.terminal?.foreground ?? null,
+    foreground: relay === null ? (facts.terminal?.foreground ?? null) : null,
+    relay:
+      relay === null
+        ? null
+        : { pid: relay.pid, rules: relayRules(relay.pid, signals, -1), undo: giveBack(relay.terminal) },
     cgroup,
     again,
     work: state.work,

@@ -2,6 +2,8 @@
 import { encodeTask } from "../plan/encode.ts";
 import type { Op } from "../plan/op.ts";
 import { type CgroupEnd, endCgroup, endHelper, endInit, endPre, endWork, watchPlan } from "../plan/watch.ts";
+import { giveBack } from "../plan/relay.ts";
+import type { Terminal } from "../plan/terminal.ts";
 import { NsError } from "../spec/error.ts";
 import type { Work } from "../spec/mounts.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
@@ -43,6 +45,8 @@ export interface Watched {
   readonly closing: readonly number[];
   /** process of a program beside the container, if there is one already */
   readonly helper?: number | null;
+  /** the caller's terminal, if it is to be given back as it was */
+  readonly terminal?: Terminal | null;
   /** starts the post script */
   readonly post?: Op;
 }
@@ -55,10 +59,13 @@ export function watcherPlan({
   work,
   closing,
   helper = null,
+  terminal = null,
   post = noPost,
 }: Watched): Op[] {
   return [
     ...watchPlan(life, closing),
+    // first: who waits for ns's end goes on with it
+    ...giveBack(terminal),
     nothing,
     helper === null ? noHelper : endHelper(helper),
     ...(pidfd < 0 ? [] : endInit(pidfd)),

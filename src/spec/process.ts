@@ -4,6 +4,9 @@ import { SIGNALS } from "../sys/constants.ts";
 import { defaultEnvironment, type Environment } from "./env.ts";
 import { usageError } from "./error.ts";
 
+export const TTY = ["auto", "yes", "no"] as const;
+export type Tty = (typeof TTY)[number];
+
 export interface Process {
   /** init's working directory, a path inside the root */
   readonly workdir: Bytes;
@@ -13,6 +16,8 @@ export interface Process {
   readonly arg0: Bytes | null;
   /** process 1 is ns's own, and init its child */
   readonly reaper: boolean;
+  /** a terminal of the container's own: in place of those among the caller's 0, 1 and 2, in any case, or never */
+  readonly tty: Tty;
   /** the caller's descriptors, above 2, that init keeps under the same numbers */
   readonly passFds: readonly number[];
   readonly stop: Stop;
@@ -36,6 +41,7 @@ export const defaultProcess = (): Process => ({
   umask: 0o022,
   arg0: null,
   reaper: false,
+  tty: "auto",
   passFds: [],
   stop: { signal: SIGNALS.SIGTERM, grace: null, timeout: null },
   post: null,

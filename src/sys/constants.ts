@@ -62,6 +62,7 @@ export const O = {
   O_RDWR: 2,
   O_CREAT: 0x40,
   O_EXCL: 0x80,
+  O_NOCTTY: 0x100,
   O_TRUNC: 0x200,
   O_NONBLOCK: 0x800,
   O_DIRECTORY: openFlags.O_DIRECTORY,
@@ -129,6 +130,15 @@ export const SOCK = {
   SOCK_NONBLOCK: 0x800,
   SOCK_CLOEXEC: 0x80000,
 } as const;
+export const TERMINAL = {
+  TCGETS: 0x5401,
+  TCSETS: 0x5402,
+  TIOCSCTTY: 0x540e,
+  TIOCGWINSZ: 0x5413,
+  TIOCSWINSZ: 0x5414,
+  TIOCGPTPEER: 0x5441,
+  TIOCSPTLCK: 0x40045431,
+} as const;
 export const SIOCSIFFLAGS = 0x8914;
 export const SIOCSIFADDR = 0x8916;
 export const SIOCSIFNETMASK = 0x891c;
@@ -164,6 +174,7 @@ export const SIGNALS = {
   SIGTERM: 15,
   SIGCHLD: 17,
   SIGCONT: 18,
+  SIGTSTP: 20,
   SIGWINCH: 28,
 } as const;
 export type SignalName = keyof typeof SIGNALS;

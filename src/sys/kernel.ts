@@ -30,6 +30,7 @@ const START_TASK = -1;
 const SUPERVISE = -3;
 const CATCH = -6;
 const FOREGROUND = -7;
+const SETTINGS = -11;
 
 type Enter = (nr: number, a: number, b: number, c: number, d: number, e: number, f: number) => number;
 interface Machine {
@@ -108,3 +109,7 @@ export const scratch = <T>(use: (memory: Memory) => T): T => {
 
 /** Gives the terminal on standard input back to this process group, if the one that has it is dead (csrc/launcher.c). */
 export const giveTerminalBack = (group: number): number => invoke(FOREGROUND, group, 0, 0, 0, 0, 0);
+
+/** Gives the terminal on standard input the settings at this address, if this process group is in its foreground. */
+export const giveSettings = (group: number, settings: number): number =>
+  invoke(SETTINGS, group, settings, 0, 0, 0, 0);

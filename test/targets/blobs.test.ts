@@ -36,7 +36,7 @@ const blobs: [string, ClangArchitecture, () => Code][] = [
 
 const RULES: Rules = {
   ...{ who: -1, signals: 0, caught: -1, patience: 3, impatience: 0, stopSignal: SIGNALS.SIGTERM },
-  ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
+  ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0, other: 0, others: 0 },
 };
 
 const say = (text: string): Op => ({ call: "write", args: [1, text, text.length], step: "say" });

@@ -75,7 +75,7 @@ test("the watcher removes every directory of the run, and what was made for it",
 test("the waiting program becomes ns again where a directory cannot be removed", () => {
   const rules = {
     ...{ who: 5, signals: 0, caught: 6, patience: 3, impatience: 0, stopSignal: 15 },
-    ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0 },
+    ...{ grace: -1, lastGrace: -1, deadline: 0, stopping: 0, until: 0, other: 0, others: 0 },
   };
   const again = { always: false, executable: 9, argv: 1, env: 2, status: 3, watcher: 4 };
   const ops = waitPlan({

@@ -79,7 +79,7 @@ test("the post script: as PRE, with the status, but it does not die with ns", ()
 test("rules are laid out as the launcher reads them, masks of 64 bits too", () => {
   const rules = {
     ...{ who: -1, signals: -1 - 2 ** 8, caught: 3, patience: 3, impatience: 1, stopSignal: 37, grace: -1 },
-    ...{ lastGrace: 10_000, deadline: 2 ** 41, stopping: 1, until: 0 },
+    ...{ lastGrace: 10_000, deadline: 2 ** 41, stopping: 1, until: 0, other: 7, others: 2 ** 27 },
   };
   const arg = rulesArg(rules);
   if (typeof arg !== "object" || !("memory" in arg)) throw new Error("not memory");
@@ -89,5 +89,5 @@ test("rules are laid out as the launcher reads them, masks of 64 bits too", () =
   expect(takeRules((at) => Number(view.getBigInt64(at, true)))).toEqual(rules);
   const offsets: number[] = [];
   putRules(rules, (offset) => offsets.push(offset));
-  expect(offsets).toEqual(Array.from({ length: 11 }, (_, i) => 8 * i));
+  expect(offsets).toEqual(Array.from({ length: 13 }, (_, i) => 8 * i));
 });

@@ -2,8 +2,10 @@
 import { addEnvFile, addKept } from "../../host/environment.ts";
 import { parseDuration, parsePositiveDuration } from "../../spec/duration.ts";
 import { parseKeptName, parseVariable } from "../../spec/env.ts";
-import { parseAbsolute, parseDescriptor, parseUmask } from "../../spec/process.ts";
+import { usageError } from "../../spec/error.ts";
+import { parseAbsolute, parseDescriptor, parseUmask, TTY } from "../../spec/process.ts";
 import { parseSignal } from "../../spec/signal.ts";
+import { show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
 
 export const processFlags: readonly Flag[] = [
@@ -87,6 +89,17 @@ export const processFlags: readonly Flag[] = [
     help: "for an INIT that is none: a tiny process 1 that reaps and passes signals on to it",
     apply: ({ spec }) => {
       spec.process.reaper = true;
+    },
+  },
+  {
+    name: "tty",
+    kind: "value",
+    hint: "auto|yes|no",
+    help: "a terminal of INIT's own: for those of 0, 1, 2 that are terminals; for all three; or none, but the caller's",
+    apply: ({ spec }, value, option) => {
+      const tty = TTY.find((word) => word === value);
+      if (tty === undefined) throw usageError(`${option}: '${show(value)}' is not one of ${TTY.join(", ")}`);
+      spec.process.tty = tty;
     },
   },
   {

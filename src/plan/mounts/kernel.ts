@@ -11,7 +11,10 @@ export const isKernelMount = (mount: Mount): mount is KernelMount =>
   (KERNEL_MOUNTS as readonly string[]).includes(mount.type);
 
 /** The name that the kernel has for it, and its options. */
-function optionsOf({ type }: KernelMount, spec: Spec): readonly (readonly [string, Bytes | null])[] {
+export function kernelOptions(
+  type: KernelMount["type"],
+  spec: Spec,
+): readonly (readonly [string, Bytes | null])[] {
   if (type !== "devpts") return [];
   return [
     ["newinstance", null],
@@ -25,5 +28,5 @@ function optionsOf({ type }: KernelMount, spec: Spec): readonly (readonly [strin
 /** The file system as a tree that is nowhere yet. */
 export function kernelTree(mount: KernelMount, spec: Spec, save: Slot, step: string): Op[] {
   const name = mount.type === "cgroup" ? "cgroup2" : mount.type;
-  return newTree(name, optionsOf(mount, spec), attributesOf(mount.flags), save, step);
+  return newTree(name, kernelOptions(mount.type, spec), attributesOf(mount.flags), save, step);
 }
