@@ -71,6 +71,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "/proc in the root is not a directory: ns mounts on nothing else",
   ],
   [
+    /^open the directory \/(dev|sys)/,
+    ["ENOTDIR", "ELOOP"],
+    "in the root it is not a directory: ns mounts on nothing else",
+  ],
+  [
     /^mount proc/,
     ["EPERM"],
     "the /proc that ns itself runs in is covered in part (a container?): mount it whole there",
@@ -79,6 +84,16 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     /^make the directory \/proc/,
     ["EROFS", "EACCES"],
     "the root has no directory /proc and cannot be written: make one in it",
+  ],
+  [
+    /^make the directory \/dev/,
+    ["EROFS", "EACCES"],
+    "the root has no directory /dev and cannot be written: make one in it, or go without it: --dev=keep",
+  ],
+  [
+    /^make the directory \/sys/,
+    ["EROFS", "EACCES"],
+    "the root has no directory /sys and cannot be written: make one in it",
   ],
   [
     /^(pivot into the root|make mounts private)/,
@@ -132,6 +147,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     /^join the cgroup/,
     ["EACCES", "EPERM"],
     "with cgroup v1 a user may limit only processes with his own uid: root inside has to be himself, as with --map=auto",
+  ],
+  [
+    /^make a session keyring/,
+    ["EDQUOT"],
+    "the user has as many keys as he may: sysctl -w kernel.keys.maxkeys=2000",
   ],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],

@@ -1,7 +1,7 @@
 /** Options about how tightly init is held. */
 import { parseCapabilities } from "../../spec/capabilities.ts";
 import { usageError } from "../../spec/error.ts";
-import { DEVS, PROFILES } from "../../spec/security.ts";
+import { DEVS, PROFILES, SYSES } from "../../spec/security.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
 
@@ -98,6 +98,15 @@ export const securityFlags: readonly Flag[] = [
     help: "/dev: the root's, or a fresh one of a few nodes; auto: in profile init the root's if that can be used",
     apply: ({ spec }, value, option) => {
       spec.security.dev = oneOf(DEVS, value, option);
+    },
+  },
+  {
+    name: "sys",
+    kind: "value",
+    hint: "ro|rw|none",
+    help: "a sysfs on /sys, read-only or not; profile app has one read-only where the kernel gives it, the others none",
+    apply: ({ spec }, value, option) => {
+      spec.security.sys = oneOf(SYSES, value, option);
     },
   },
 ];
