@@ -71,11 +71,6 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "/proc in the root is not a directory: ns mounts on nothing else",
   ],
   [
-    /^open the directory \/(dev|sys)/,
-    ["ENOTDIR", "ELOOP"],
-    "in the root it is not a directory: ns mounts on nothing else",
-  ],
-  [
     /^mount proc/,
     ["EPERM"],
     "the /proc that ns itself runs in is covered in part (a container?): mount it whole there",
@@ -86,14 +81,9 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "the root has no directory /proc and cannot be written: make one in it",
   ],
   [
-    /^make the directory \/dev/,
+    /^make the directory \/(dev|sys)/,
     ["EROFS", "EACCES"],
-    "the root has no directory /dev and cannot be written: make one in it, or go without it: --dev=keep",
-  ],
-  [
-    /^make the directory \/sys/,
-    ["EROFS", "EACCES"],
-    "the root has no directory /sys and cannot be written: make one in it",
+    "the root has none and cannot be written: make one in it, or go without: --dev=keep, --sys=none",
   ],
   [
     /^(pivot into the root|make mounts private)/,
