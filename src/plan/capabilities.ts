@@ -38,9 +38,12 @@ function profileCapabilities(spec: Spec): readonly Capability[] {
   }
 }
 
-/** Has ns itself the capability? */
-export const hasCapability = ({ capabilities: { mask } }: Facts, one: Capability): boolean =>
+const holds = (mask: string, one: Capability): boolean =>
   ((Number.parseInt(mask[mask.length - 1 - (one >> 2)] ?? "0", 16) >> (one & 3)) & 1) === 1;
+
+/** Has ns itself the capability? */
+export const hasCapability = ({ capabilities }: Facts, one: Capability): boolean =>
+  holds(capabilities.mask, one);
 
 /**
  * The capabilities of this container's root, in ascending order. Without a user namespace ns can only give what it has;
@@ -75,15 +78,19 @@ function capabilityData(which: readonly Capability[]): Uint8Array {
 /** Numbers of capabilities that there may be one day (linux/capability.h has room for 64). */
 const ROOM = 64;
 
-/** Only a new user namespace has all of them to begin with, and nothing in the other sets. */
+/** A new user namespace has all of them, and nothing in the sets that are handed on. */
 const isAll = (which: readonly Capability[]): boolean => which.length === ALL_CAPABILITIES.length;
 
-/** Leaves init no way to others than these: the bounding set is what an exec as root gives. */
-export function boundCapabilities(which: readonly Capability[]): Op[] {
-  if (isAll(which)) return [];
+/**
+ * Leaves init no way to others than these: the bounding set is what an exec as root gives. A new user namespace begins with
+ * all that the kernel has.
+ */
+export function boundCapabilities({ user }: Spec, facts: Facts, which: readonly Capability[]): Op[] {
+  const bounding = user === null ? facts.capabilities.bounding : undefined;
+  if (bounding === undefined && isAll(which)) return [];
   const ops: Op[] = [];
   for (let one = 0; one < ROOM; one++)
-    if (!which.includes(one))
+    if (!which.includes(one) && (bounding === undefined || holds(bounding, one)))
       ops.push({
         call: "prctl",
         args: [PR.PR_CAPBSET_DROP, one],
@@ -93,9 +100,9 @@ export function boundCapabilities(which: readonly Capability[]): Op[] {
   return ops;
 }
 
-/** Gives up all others that the process has. */
-export function setCapabilities(which: readonly Capability[]): Op[] {
-  if (isAll(which)) return [];
+/** Gives up all others that the process has, and what it could hand on. */
+export function setCapabilities({ user }: Spec, which: readonly Capability[]): Op[] {
+  if (user !== null && isAll(which)) return [];
   const step = "drop capabilities";
   const header = new Uint8Array(new Uint32Array([VERSION_3, 0]).buffer);
   const names = which.map((one) => CAPABILITIES[one]).join(" ");

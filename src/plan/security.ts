@@ -49,14 +49,14 @@ const installFilter = (filter: Uint8Array | null): Op[] =>
 export function holdPrivileges(spec: Spec, facts: Facts, filter: Uint8Array | null): Op[] {
   return [
     ...usualSecurebits(spec),
-    ...boundCapabilities(capabilitiesOf(spec, facts)),
+    ...boundCapabilities(spec, facts, capabilitiesOf(spec, facts)),
     ...(hasNoNewPrivs(spec) ? [] : installFilter(filter)),
   ];
 }
 
 /** The very last steps. @param isRoot init is uid 0 inside; another has lost its capabilities with that */
 export function giveUpPrivileges(spec: Spec, facts: Facts, filter: Uint8Array | null, isRoot: boolean): Op[] {
-  const ops = isRoot ? setCapabilities(capabilitiesOf(spec, facts)) : [];
+  const ops = isRoot ? setCapabilities(spec, capabilitiesOf(spec, facts)) : [];
   if (!hasNoNewPrivs(spec)) return ops;
   return [
     ...ops,
