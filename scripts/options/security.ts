@@ -31,6 +31,12 @@ export const securityExamples: Examples = {
     command: "ns --dev=minimal [-u] - ROOT /bin/ls [UID GID] -- /dev",
     prints: "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero",
   },
+  sys: {
+    text: "What programs want to know of the processors, and nothing that they could change.",
+    command:
+      "ns --sys=ro -n [-u] - ROOT /bin/sh [UID GID] -- -c 'cat /sys/devices/system/cpu/online; : 2>&- > /sys/kernel/uevent_helper || echo held'",
+    prints: /^[0-9,-]+\nheld$/,
+  },
   "no-new-privs": {
     text: "Set-user-ID programs gain nothing.",
     command: "ns --no-new-privs [-u] - ROOT /bin/grep [UID GID] -- NoNewPrivs /proc/self/status",

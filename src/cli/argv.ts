@@ -32,7 +32,7 @@ export function checkTogether(given: readonly Flag[], dashes = "--"): void {
 export function applyProfile({ spec }: Draft, given: readonly Flag[]): void {
   if (spec.security.profile !== "strict") return;
   const has = (...names: string[]): boolean => given.some((flag) => names.includes(flag.name));
-  if (!has("ephemeral", "overlay")) spec.rootfs.readOnly = true;
+  if (spec.rootfs.changes === null) spec.rootfs.readOnly = true;
   if (!has("net", "network", "join-net")) spec.network.mode = "none";
 }
 

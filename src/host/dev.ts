@@ -4,7 +4,7 @@
  */
 import { NsError } from "../spec/error.ts";
 import { type Identity, isMapped } from "../spec/ids.ts";
-import type { DevSource } from "../spec/mounts.ts";
+import type { DevSource, SysSource } from "../spec/mounts.ts";
 import { isOverlay } from "../spec/rootfs.ts";
 import { DEV_NODES } from "../spec/security.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
@@ -13,6 +13,7 @@ import { O, S_IFCHR, S_IFMT } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, fileSystemOf, open, readLink, statusOf } from "../sys/file.ts";
 import { hasBit } from "./status.ts";
+import { findSys } from "./sysfs.ts";
 
 const ST_RDONLY = 1;
 const ST_NODEV = 4;
@@ -111,12 +112,17 @@ export function findDev(spec: Spec, facts: Facts, root: number, identity: Identi
   return "bound";
 }
 
-/** The same for a plan that is only shown: of a root that cannot be looked into the least is assumed. */
-export function assumeDev(spec: Spec, facts: Facts, identity: Identity | null): DevSource {
-  const root = open(spec.root, O.O_PATH | O.O_DIRECTORY);
-  if (root < 0 || spec.rootfs.image !== null) return spec.security.dev === "keep" ? "left" : "made";
+/** The same, and for /sys, for a plan that is only shown: of a root that cannot be looked into the least is assumed. */
+export function assumeDevices(
+  spec: Spec,
+  facts: Facts,
+  identity: Identity | null,
+): { dev: DevSource; sys: SysSource } {
+  const root = spec.rootfs.image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
+  if (root < 0)
+    return { dev: spec.security.dev === "keep" ? "left" : "made", sys: spec.security.sys ?? "none" };
   try {
-    return findDev(spec, facts, root, identity);
+    return { dev: findDev(spec, facts, root, identity), sys: findSys(spec, root) };
   } finally {
     close(root);
   }

@@ -106,6 +106,7 @@ export function probe(): Facts {
     gid: Number(gid),
     capabilities: {
       mask,
+      bounding: statusField(status, "CapBnd"),
       sysAdmin: hasBit(mask, CAP_SYS_ADMIN),
       setUid: hasBit(mask, CAP_SETUID),
       setGid: hasBit(mask, CAP_SETGID),

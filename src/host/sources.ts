@@ -10,9 +10,10 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import { MS, O, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
 import { close, open, poll, readFile, readLink, statusOf, workingDirectory } from "../sys/file.ts";
-import { assumeDev, findDev } from "./dev.ts";
+import { assumeDevices, findDev } from "./dev.ts";
 import { contentOf, type Wait } from "./content.ts";
 import { parseMountinfo } from "./status.ts";
+import { findSys } from "./sysfs.ts";
 import { takeWork } from "./work.ts";
 
 /** What a remount has to keep, by its name in mountinfo. */
@@ -140,7 +141,8 @@ export function findSources(
   wait: Wait = (descriptor) => poll([descriptor], -1),
 ): Sources {
   const dev = findDev(spec, facts, root, identity);
-  if (isPlain(spec, facts)) return { ...NO_SOURCES, dev };
+  const sys = findSys(spec, root);
+  if (isPlain(spec, facts)) return { ...NO_SOURCES, dev, sys };
   const mounts: Found[][] = [];
   try {
     for (const mount of spec.mounts) mounts.push(sourcesOf(mount, facts, wait));
@@ -153,6 +155,7 @@ export function findSources(
       ],
       changes: changesOf(spec, facts, root, identity),
       dev,
+      sys,
     };
   } catch (error) {
     closeSources({ ...NO_SOURCES, mounts });
@@ -189,6 +192,6 @@ export function assumeSources(spec: Spec, facts: Facts, identity: Identity | nul
             work: { path: changes.work ?? `${changes.upper}.ns-work`, isOwn: true, lock: -1 },
           }
         : null,
-    dev: assumeDev(spec, facts, identity),
+    ...assumeDevices(spec, facts, identity),
   };
 }

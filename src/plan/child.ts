@@ -16,6 +16,7 @@ import { limitResources } from "./limits.ts";
 import { procMount } from "./mounts/proc.ts";
 import { bindRoot, isolateMounts, leaveOldRoot, pivotRoot } from "./mounts/root.ts";
 import { openHostResolvConf, resolvConf } from "./mounts/resolv-conf.ts";
+import { sysMount } from "./mounts/sys.ts";
 import { openSources, userMounts } from "./mounts/user.ts";
 import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from "./namespaces.ts";
 import { loopbackUp } from "./network.ts";
@@ -179,7 +180,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...joinCgroup(place),
     ...limitItself(place.limits),
     ...waitAtGate(life === null && spec.pre === null ? null : gate, "wait for the parent"),
-    ...newKeyring(spec),
+    newKeyring(),
     ...enterClocks(spec),
     ...ownCgroupView(spec, facts),
     isolateMounts(),
@@ -187,6 +188,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...openSources(spec, facts, sources),
     ...bindRoot(spec, facts, place.rootPath, sources, place.rootTree),
     ...devMount(spec, sources.dev, place.identity ?? null),
+    ...sysMount(sources.sys),
     ...pivotRoot(spec, facts),
     ...procMount(spec, facts),
     ...leaveOldRoot(facts),
@@ -198,7 +200,7 @@ export function childPlan(spec: Spec, facts: Facts, place: ChildPlace): Op[] {
     ...(hasOwnNetwork(spec) ? loopbackUp() : []),
     ...sealDev(spec, sources),
     ...readOnlyPaths(spec, facts),
-    ...maskPaths(spec),
+    ...maskPaths(spec, sources.sys !== "none"),
     ...enterInside(facts, spec.process.workdir, `enter the working directory ${show(spec.process.workdir)}`),
     ...waitAtGate(life === null ? null : gate, "wait for the watcher"),
     ...closeAll(gate === null ? [] : [gate[0]], "close the gate"),

@@ -15,11 +15,21 @@ export const hasNoNewPrivs = ({ security }: Spec): boolean =>
   security.noNewPrivs || security.profile !== "init";
 
 /** A session keyring of its own (session-keyring(7)): the caller's holds his keys. A kernel may have no keyrings. */
-export function newKeyring({ security }: Spec): Op[] {
-  if (security.profile === "init") return [];
-  const step = "make a session keyring";
-  return [{ call: "keyctl", args: [KEYCTL_JOIN_SESSION_KEYRING, 0], step, fine: ["ENOSYS"] }];
-}
+export const newKeyring = (): Op => ({
+  call: "keyctl",
+  args: [KEYCTL_JOIN_SESSION_KEYRING, 0],
+  step: "make a session keyring",
+  fine: ["ENOSYS"],
+});
+
+/**
+ * Root's usual rules for ids and capabilities, whatever the caller has set (capabilities(7), "The securebits flags"); a new
+ * user namespace has them. What is locked stays: it gives init less, never more.
+ */
+const usualSecurebits = ({ user }: Spec): Op[] =>
+  user === null
+    ? [{ call: "prctl", args: [PR.PR_SET_SECUREBITS, 0], step: "reset the securebits", fine: ["EPERM"] }]
+    : [];
 
 const installFilter = (filter: Uint8Array | null): Op[] =>
   filter === null
@@ -38,14 +48,15 @@ const installFilter = (filter: Uint8Array | null): Op[] =>
  */
 export function holdPrivileges(spec: Spec, facts: Facts, filter: Uint8Array | null): Op[] {
   return [
-    ...boundCapabilities(capabilitiesOf(spec, facts)),
+    ...usualSecurebits(spec),
+    ...boundCapabilities(spec, facts, capabilitiesOf(spec, facts)),
     ...(hasNoNewPrivs(spec) ? [] : installFilter(filter)),
   ];
 }
 
 /** The very last steps. @param isRoot init is uid 0 inside; another has lost its capabilities with that */
 export function giveUpPrivileges(spec: Spec, facts: Facts, filter: Uint8Array | null, isRoot: boolean): Op[] {
-  const ops = isRoot ? setCapabilities(capabilitiesOf(spec, facts)) : [];
+  const ops = isRoot ? setCapabilities(spec, capabilitiesOf(spec, facts)) : [];
   if (!hasNoNewPrivs(spec)) return ops;
   return [
     ...ops,

@@ -11,10 +11,20 @@ const MOST = 200;
 export const isWholeRoot = ({ mounts, rootfs }: Spec): boolean =>
   mounts.length === 0 && rootfs.lower.length === 0 && rootfs.changes?.to !== "directory";
 
+/** A sysfs shows a network, and belongs to the namespace that the network belongs to. */
+function checkSys(spec: Spec, option = ""): void {
+  if (spec.user === null || hasOwnNetwork(spec)) return;
+  throw new NsError(`${option}with --user sysfs cannot be mounted while the network is the host's`, {
+    note: "give the container a network of its own: --network",
+  });
+}
+
 /** @throws NsError for the first thing that cannot work */
 export function checkMounts(spec: Spec, facts: Facts): void {
   const { mounts, rootfs } = spec;
   const { kernel, capabilities } = facts;
+  const { sys } = spec.security;
+  if (sys !== null && sys !== "none") checkSys(spec, "--sys: ");
   if (mounts.length === 0 && !rootfs.readOnly && !isOverlay(rootfs) && rootfs.image === null) return;
   if (!kernel.mountDescriptors)
     throw new NsError("options about the root and about mounts need Linux 5.2 or newer");
@@ -29,9 +39,6 @@ export function checkMounts(spec: Spec, facts: Facts): void {
       throw new NsError("the cgroups cannot be mounted while the cgroup namespace is the host's", {
         note: "leave cgroup out of --share, or bind the host's: --bind /sys/fs/cgroup:DST:ro",
       });
-    if (mount.type === "sysfs" && spec.user !== null && !hasOwnNetwork(spec))
-      throw new NsError("with --user sysfs cannot be mounted while the network is the host's", {
-        note: "give the container a network of its own: --network",
-      });
+    if (mount.type === "sysfs") checkSys(spec);
   }
 }

@@ -81,6 +81,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "the root has no directory /proc and cannot be written: make one in it",
   ],
   [
+    /^make the directory \/(dev|sys)/,
+    ["EROFS", "EACCES"],
+    "the root has none and cannot be written: make one in it, or go without: --dev=keep, --sys=none",
+  ],
+  [
     /^(pivot into the root|make mounts private)/,
     ["EINVAL"],
     "ns runs in a chroot: its own root directory has to be a mount point",
@@ -132,6 +137,11 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     /^join the cgroup/,
     ["EACCES", "EPERM"],
     "with cgroup v1 a user may limit only processes with his own uid: root inside has to be himself, as with --map=auto",
+  ],
+  [
+    /^make a session keyring/,
+    ["EDQUOT"],
+    "the user has as many keys as he may: sysctl -w kernel.keys.maxkeys=2000",
   ],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],

@@ -23,6 +23,18 @@ export const APP_CAPABILITIES: readonly Capability[] = numbersOf(
 );
 
 /**
+ * What reaches the machine and no init needs: its modules, its clock, its log, its memory and processors, files by their
+ * number (which leads out of any root), flags that keep the host's root from removing a file.
+ */
+export const MACHINE_CAPABILITIES: readonly Capability[] = numbersOf(
+  "DAC_READ_SEARCH LINUX_IMMUTABLE SYS_MODULE SYS_RAWIO SYS_PACCT SYS_TIME MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM " +
+    "BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE",
+);
+
+/** What reaches the machine's network, where the container has none of its own. */
+export const NETWORK_CAPABILITIES: readonly Capability[] = numbersOf("NET_ADMIN NET_RAW");
+
+/**
  * Capabilities as the user names them: with or without CAP_, in either case, ALL, several with commas.
  * @throws NsError (usage)
  */

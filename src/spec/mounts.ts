@@ -108,6 +108,9 @@ export interface Work {
  */
 export type DevSource = "left" | "own" | "made" | "bound";
 
+/** How sysfs is mounted on /sys; possible: read-only, where the kernel gives one. */
+export type SysSource = "none" | "possible" | "ro" | "rw";
+
 /** All that a run takes from the host for its root and its mounts. */
 export interface Sources {
   /** for each of the mounts what it is made of; nothing for one that is left out */
@@ -117,6 +120,7 @@ export interface Sources {
   /** the directories that take a root's changes, absolute */
   readonly changes: { readonly upper: Bytes; readonly work: Work } | null;
   readonly dev: DevSource;
+  readonly sys: SysSource;
 }
 
-export const NO_SOURCES: Sources = { mounts: [], root: [], changes: null, dev: "left" };
+export const NO_SOURCES: Sources = { mounts: [], root: [], changes: null, dev: "left", sys: "none" };

@@ -80,6 +80,8 @@ export interface Facts {
   /** and all of them as a hexadecimal mask */
   readonly capabilities: {
     readonly mask: string;
+    /** the bounding set; left out: it may hold anything */
+    readonly bounding?: string;
     readonly sysAdmin: boolean;
     readonly setUid: boolean;
     readonly setGid: boolean;

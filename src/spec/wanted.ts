@@ -4,7 +4,7 @@
  * error, because a limit that is not applied would not be seen.
  */
 import { parseDevice } from "./devices.ts";
-import { PROFILES } from "./security.ts";
+import { DEVS, PROFILES, SYSES } from "./security.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { usageError } from "./error.ts";
 import { completeMaps, type IdRange, parseAs, parseId, parseIdRange, showRange } from "./ids.ts";
@@ -114,11 +114,13 @@ function clocksOf(value: unknown, key: string): Spec["namespaces"]["time"] {
 }
 
 /** How a value that is neither a switch nor a group is taken. */
-function profileOf(value: unknown, key: string): unknown {
-  if (!(PROFILES as readonly unknown[]).includes(value))
-    throw usageError(`${key}: not one of ${PROFILES.join(", ")}`);
-  return value;
-}
+const oneOf =
+  (names: readonly string[]) =>
+  (value: unknown, key: string): unknown => {
+    if (!(names as readonly unknown[]).includes(value))
+      throw usageError(`${key}: not one of ${names.join(", ")}`);
+    return value;
+  };
 
 const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> = {
   root: pathOf,
@@ -127,8 +129,10 @@ const TAKE: Readonly<Record<string, (value: unknown, key: string) => unknown>> =
   args: (value, key) => listOf(value, key, argumentOf),
   user: userOf,
   "ids.as": (value, key) => parseAs(textOf(value, key), key),
-  "security.profile": profileOf,
   "security.devices": (value, key) => listOf(value, key, (one, name) => parseDevice(textOf(one, name), name)),
+  "security.profile": oneOf(PROFILES),
+  "security.dev": oneOf(DEVS),
+  "security.sys": oneOf(SYSES),
   "limits.memory": sizeOf,
   "limits.memorySwap": (value, key) => parseMemorySwap(`${value}`, key),
   "limits.memoryHigh": sizeOf,
@@ -185,6 +189,22 @@ export function specOf(wanted: Wanted): Spec {
   for (const key of ["root", "init"]) if (!(key in wanted)) throw usageError(`${key} is missing`);
   const spec = merge(defaultSpec() as unknown as Group, wanted as unknown as Group, "") as unknown as Spec;
   checkNamespaces(spec.namespaces, spec.network.mode !== "host");
+  return completeUser(strictly(spec, wanted));
+}
+
+/** What profile strict says of the root and the network, where the program says nothing else. */
+function strictly(spec: Spec, { rootfs, network }: Wanted): Spec {
+  if (spec.security.profile !== "strict") return spec;
+  const saysRoot = rootfs?.readOnly !== undefined || spec.rootfs.changes !== null;
+  const saysNetwork = network?.mode !== undefined || spec.namespaces.joinNet !== null;
+  return {
+    ...spec,
+    ...(saysRoot ? {} : { rootfs: { ...spec.rootfs, readOnly: true } }),
+    ...(saysNetwork ? {} : { network: { ...spec.network, mode: spec.pre === null ? "none" : "new" } }),
+  };
+}
+
+function completeUser(spec: Spec): Spec {
   const { user, ids } = spec;
   if (user !== null && "uids" in user) return { ...spec, user: completeMaps(user, ids.as) };
   if (user === null && ids.idmapRoot) throw usageError("ids.idmapRoot needs user");

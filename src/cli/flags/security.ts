@@ -2,7 +2,7 @@
 import { parseCapabilities } from "../../spec/capabilities.ts";
 import { usageError } from "../../spec/error.ts";
 import { parseDevice } from "../../spec/devices.ts";
-import { DEVS, PROFILES } from "../../spec/security.ts";
+import { DEVS, PROFILES, SYSES } from "../../spec/security.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import type { Flag } from "./flag.ts";
 
@@ -108,6 +108,15 @@ export const securityFlags: readonly Flag[] = [
     help: "let a device be opened: /dev/kvm, c:10:200:rw, b:7:*, or all; else only null, tty and their like can be",
     apply: ({ spec }, value, option) => {
       spec.security.devices.push(parseDevice(value, option));
+    },
+  },
+  {
+    name: "sys",
+    kind: "value",
+    hint: "ro|rw|none",
+    help: "a sysfs on /sys, read-only or not; profile app has one read-only where the kernel gives it, the others none",
+    apply: ({ spec }, value, option) => {
+      spec.security.sys = oneOf(SYSES, value, option);
     },
   },
 ];

@@ -22,6 +22,8 @@ const APP_FILES = [
   "timer_stats",
 ];
 const APP_DIRECTORIES = ["acpi", "asound", "scsi"];
+/** And in /sys: the firmware's tables, the processors' energy meters. */
+const APP_SYS = ["/sys/firmware", "/sys/devices/virtual/powercap"];
 /** Read-only in every profile, besides /proc/sys. */
 const READ_ONLY = ["sysrq-trigger", "irq", "bus"];
 /** And for a service or a command. */
@@ -53,8 +55,9 @@ const cover = (name: "file" | "directory", path: Bytes, more: Partial<Op> = {}):
 /**
  * Covers the profile's and the user's paths. After all other mounts, with the root as it will be; paths that are not there
  * need no cover.
+ * @param hasSys is there a sysfs of ns's on /sys?
  */
-export function maskPaths(spec: Spec): Op[] {
+export function maskPaths(spec: Spec, hasSys: boolean): Op[] {
   const { profile, mask } = spec.security;
   const app = profile !== "init";
   const proc = (names: readonly string[], kind: "file" | "directory"): Op[] =>
@@ -65,6 +68,9 @@ export function maskPaths(spec: Spec): Op[] {
   const covers = [
     ...proc(app ? APP_FILES : [], "file"),
     ...proc(app ? APP_DIRECTORIES : [], "directory"),
+    ...(app && hasSys ? APP_SYS : [])
+      .filter((path) => !isLeft(spec, path))
+      .map((path) => cover("directory", path)),
     ...mask.flatMap((path) => [cover("file", path, { skipNext: true }), cover("directory", path)]),
   ];
   if (covers.length === 0) return [];
