@@ -61,6 +61,7 @@ export function survey(): Survey {
     listener.stopIfAsked();
     if (feature.asked?.(stage) !== false) features.push(look(feature, stage, base));
   }
-  const works = features.every(({ id, works: one }) => id !== "job" || one);
+  // root in somebody's user namespace may have to take a user namespace too
+  const works = features.some(({ id, works: one }) => (id === "job" || id === "job-user") && one);
   return { host, caller: { uid: facts.uid, gid: facts.gid, root }, works, features };
 }
