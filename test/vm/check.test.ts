@@ -6,14 +6,13 @@ import { vmMissing } from "./lane.ts";
 
 const script = `
 cg=/sys/fs/cgroup
+for name in $(cat $cg/cgroup.controllers); do echo +$name >$cg/cgroup.subtree_control; done # as systemd leaves it
 run root ns check --json
 run user as_user ns check --json
 run table ns check
 mkdir $cg/own; chown 1000 $cg/own $cg/own/cgroup.procs $cg/own/cgroup.subtree_control
-echo +memory >$cg/cgroup.subtree_control
 run delegated in_cgroup $cg/own as_user ns check --json
 run read-only unshare -m sh -c "mount -o remount,bind,ro $cg && exec ns check --json"
-echo -memory >$cg/cgroup.subtree_control
 rmdir $cg/own
 sysctl -w kernel.unprivileged_userns_clone=0
 run switched-off as_user ns check --json
