@@ -86,6 +86,7 @@ function checkDirectory(root: number): void {
   const dev = open("dev", O.O_PATH | O.O_NOFOLLOW | O.O_DIRECTORY, root);
   if (dev >= 0) return void close(dev);
   throw new NsError(`cannot make /dev: in the root it is not a directory (${errnoText(-dev)})`, {
+    errno: -dev,
     note: "ns mounts on nothing else; leave it as it is: --dev=keep",
   });
 }

@@ -134,6 +134,7 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "with cgroup v1 a user may limit only processes with his own uid: root inside has to be himself, as with --map=auto",
   ],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
+  [/^(make|write|copy) /, ["ENOSPC"], "the file system is full, or has no inodes left: see df and df -i"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
 ];

@@ -79,7 +79,7 @@ describe.skipIf(await vmMissing("ns check")).each(MACHINES)("ns check on %s", (n
   });
   test("what is missing is told with what to do", () => {
     expect(guest.of("table").out).toContain("\n  yes  the plain job");
-    if (old) expect(feature("root", "kernel-mountSetattr").note).toBe("Linux has it from 5.12 on");
+    if (old) expect(feature("root", "kernel-mountSetattr").note).toBe("it is there from Linux 5.12 on");
   });
   test("a read-only cgroup tree takes the limits, and nothing else", () => {
     expect(guest.of("read-only").status).toBe(0);
