@@ -30,6 +30,10 @@ let usage = USAGE;
 
 async function runCommand(command: Command, words: readonly Bytes[]): Promise<number> {
   usage = command.usage;
+  // what fails while the event loop runs, where nobody waits for it
+  process.on("uncaughtException", (error) => {
+    explain(error).then((failed) => process.exit(failed));
+  });
   const line = readLine(words, command);
   if (!line.draft.help) return command.run(line, COMMANDS);
   print(await (await import("./help.ts")).commandHelp(command));
