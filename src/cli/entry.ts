@@ -24,4 +24,10 @@ function writeLine(text: string): boolean {
 const { argv } = process;
 // an end by its own would compile what the runtime calls then
 if (argv.length === 3 && argv[2] === "--version" && writeLine(versionLine())) process.exit(0);
-await import("./main.ts");
+try {
+  await import("./main.ts");
+} catch (error) {
+  // before main.ts could begin: a library that it needs is not to be had
+  (await import("./log.ts")).sayInternal(error);
+  process.exit(125);
+}

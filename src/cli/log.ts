@@ -30,4 +30,10 @@ const log = createConsola({
 export const sayError = (text: string): void => log.error(text);
 export const sayNote = (text: string): void => log.box(text);
 export const sayProgress = (text: string): void => log.info(text);
+/** Something that nobody has foreseen: its first line, for the runtime's own errors may have many. */
+export function sayInternal(error: unknown): void {
+  const text = error instanceof Error && error.message !== "" ? error.message : String(error);
+  sayError(`internal error: ${text.split("\n")[0]}`);
+  sayNote("please report it with the command line that led to it");
+}
 export const sayUsage = (usage: string): void => log.log(`usage: ${usage}`);

@@ -30,6 +30,10 @@ let usage = USAGE;
 
 async function runCommand(command: Command, words: readonly Bytes[]): Promise<number> {
   usage = command.usage;
+  // what fails while the event loop runs, where nobody waits for it
+  process.on("uncaughtException", (error) => {
+    explain(error).then((failed) => process.exit(failed));
+  });
   const line = readLine(words, command);
   if (!line.draft.help) return command.run(line, COMMANDS);
   print(await (await import("./help.ts")).commandHelp(command));
@@ -61,18 +65,14 @@ async function run(): Promise<number> {
 }
 
 async function explain(error: unknown): Promise<number> {
-  const { sayError, sayNote, sayUsage } = await import("./log.ts");
+  const { sayError, sayInternal, sayNote, sayUsage } = await import("./log.ts");
   if (!(error instanceof NsError)) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (/JIT|executable memory/.test(reason)) {
+    if (/JIT|executable memory|no memory for the launcher/.test(String(error))) {
       sayError("this process may not make memory executable, which ns needs to start");
       sayNote(
         "lift RLIMIT_AS (ulimit -v unlimited), BUN_JSC_* variables, MemoryDenyWriteExecute or SELinux's execmem",
       );
-    } else {
-      sayError(`internal error: ${reason}`);
-      sayNote("please report it with the command line that led to it");
-    }
+    } else sayInternal(error);
     return EXIT.failed;
   }
   sayError(error.message);

@@ -86,7 +86,10 @@ function checkNodes(): void {
 function checkDirectory(root: number): void {
   const dev = open("dev", O.O_PATH | O.O_NOFOLLOW | O.O_DIRECTORY, root);
   if (dev >= 0) return void close(dev);
+  if (dev === -errnoNumber("EMFILE") || dev === -errnoNumber("ENFILE"))
+    throw new NsError(`cannot look at /dev in the root: ${errnoText(-dev)}`, { errno: -dev });
   throw new NsError(`cannot make /dev: in the root it is not a directory (${errnoText(-dev)})`, {
+    errno: -dev,
     note: "ns mounts on nothing else; leave it as it is: --dev=keep",
   });
 }

@@ -55,7 +55,8 @@ export function insideNetwork<T>(network: Bytes | null, use: () => T): T {
       left = call("setns", own, CLONE.CLONE_NEWNET);
     }
     // pre.sh must not work on the wrong network
-    if (left < 0) throw new NsError(`cannot leave the network namespace again: ${errnoText(-left)}`);
+    if (left < 0)
+      throw new NsError(`cannot leave the network namespace again: ${errnoText(-left)}`, { errno: -left });
     return result;
   } finally {
     close(fd);

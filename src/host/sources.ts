@@ -54,7 +54,8 @@ function mountsBelow(fd: number): Submount[] {
 function absolute(path: Bytes): Bytes {
   if (path.startsWith("/")) return path;
   const here = workingDirectory();
-  if (typeof here === "number") throw new NsError(`cannot find the working directory: ${errnoText(-here)}`);
+  if (typeof here === "number")
+    throw new NsError(`cannot find the working directory: ${errnoText(-here)}`, { errno: -here });
   return `${here}/${path}`;
 }
 

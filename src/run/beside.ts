@@ -20,7 +20,7 @@ import { mapperError } from "./idmap.ts";
 import type { Job } from "./job.ts";
 import type { Keeper } from "./keeper.ts";
 import { preEnded } from "./pre.ts";
-import { type Ending, makePipe, statusOf } from "./task.ts";
+import { cannotStart, type Ending, makePipe, statusOf } from "./task.ts";
 
 /**
  * Has a program started by the keeper.
@@ -47,7 +47,7 @@ function runBeside(
     const ending = await job.ended;
     if (ending === null) {
       close(report[1]);
-      throw new NsError(`cannot start ${what}: ${errnoText(failure!.errno)}`, { errno: failure!.errno });
+      throw cannotStart(what, failure!.errno);
     }
     if (failure !== null) throw explain(ops[failure.op]!, failure.errno);
     return ending;

@@ -71,7 +71,7 @@ function checkPrivileges(spec: Spec, facts: Facts): void {
   foreign("GID", spec.user.gid, facts.gid, facts.capabilities.setGid);
 }
 
-function checkIdmapRoot({ rootfs }: Spec, { kernel, capabilities }: Facts): void {
+export function checkIdmapRoot({ rootfs }: Spec, { kernel, capabilities }: Facts): void {
   // the others' files would go on belonging to nobody inside
   if (rootfs.lower.length > 0) throw usageError("--idmap-root: NEWROOT has to be one directory, and not A:B");
   if (rootfs.changes?.to === "directory") throw usageError("--idmap-root and --overlay exclude each other");

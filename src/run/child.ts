@@ -96,6 +96,7 @@ export function prepareChild(
   });
   if (program < 0 && opBelowReaper(main, BELOW_REAPER) !== undefined)
     throw new NsError(`--reaper: cannot make a program in memory: ${errnoText(-program)}`, {
+      errno: -program,
       note: "process 1 would be ns's own file; allow programs in memory: sysctl -w vm.memfd_noexec=0",
     });
   const ops = [

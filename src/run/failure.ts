@@ -144,6 +144,7 @@ const NOTES: readonly [RegExp, readonly ErrnoName[], string][] = [
     "the user has as many keys as he may: sysctl -w kernel.keys.maxkeys=2000",
   ],
   [/^become uid/, ["EAGAIN"], "the user has more processes than his limit allows (ulimit -u)"],
+  [/^(make|write|copy) /, ["ENOSPC"], "the file system is full, or has no inodes left: see df and df -i"],
   [/./, ["EPERM"], "ns may be confined here (a container, seccomp, AppArmor or SELinux)"],
   [/./, ["ENOMEM"], "the limit of memory or of user namespaces' objects is reached"],
 ];

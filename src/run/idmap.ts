@@ -13,7 +13,7 @@ import { close, open, readAll, readFile } from "../sys/file.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
 import type { Progress } from "./end.ts";
 import type { Listener } from "./listen.ts";
-import { awaitReport, makePipe, reapNow, startReported, statusOf } from "./task.ts";
+import { awaitReport, cannotStart, makePipe, reapNow, startReported, statusOf } from "./task.ts";
 
 /** What all that is done for a run's ids needs to know of it. */
 export interface IdRun {
@@ -34,8 +34,7 @@ function runMapper({ facts, inherited, listener }: IdRun, program: string, args:
   const started = startReported(ops, CLONE.CLONE_VM);
   close(output[1]);
   try {
-    if (typeof started === "number")
-      throw new NsError(`cannot start ${program}: ${errnoText(-started)}`, { errno: -started });
+    if (typeof started === "number") throw cannotStart(program, -started);
     const failure = awaitReport(started, listener.waitForInput);
     const said = readAll(output[0], 4096);
     const status = statusOf(listener.waitFor(started.pid));
@@ -52,7 +51,7 @@ function runMapper({ facts, inherited, listener }: IdRun, program: string, args:
 
 /** @param said by the program */
 export function mapperError(program: string, said: string, status: number): NsError {
-  const why = said === "" ? `exit status ${status}` : said.trim().split("\n")[0];
+  const why = said === "" ? `exit status ${status}` : said.trim().split("\n")[0]!.replace(/\.$/, "");
   return new NsError(`cannot map ids: ${why}`, {
     note: `${program} has to be setuid root, on a file system without nosuid, and not be run with no_new_privs`,
   });

@@ -10,7 +10,6 @@ import type { Op } from "../plan/op.ts";
 import { NsError } from "../spec/error.ts";
 import type { Facts } from "../spec/spec.ts";
 import { CLONE, SIGNALS, WNOHANG } from "../sys/constants.ts";
-import { errnoText } from "../sys/errno.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
 import type { Memory } from "../sys/memory.ts";
 import { type Block, createPool, type Pool } from "../sys/pool.ts";
@@ -18,7 +17,7 @@ import { close } from "../sys/file.ts";
 import { openChannels } from "./channels.ts";
 import { createJob, JOB_SIZE, type Job } from "./job.ts";
 import { createPrograms, type Programs } from "./program.ts";
-import { reapNow } from "./task.ts";
+import { cannotStart, reapNow } from "./task.ts";
 
 const BOARD = 32;
 const WAKE = 8;
@@ -112,7 +111,7 @@ function startKeeper(): Keeper {
   if (pid < 0) {
     channels.close();
     close(channels.woken);
-    throw new NsError(`cannot start the keeper: ${errnoText(-pid)}`, { errno: -pid });
+    throw cannotStart("the keeper", -pid);
   }
   const running = new Map<Job, Block>();
   let idle = false;

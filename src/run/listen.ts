@@ -5,9 +5,9 @@
  */
 import { NsError } from "../spec/error.ts";
 import { O, SIG_UNBLOCK, SIGNALS, type SignalName, signalName } from "../sys/constants.ts";
-import { pipe, poll, write } from "../sys/file.ts";
+import { poll, write } from "../sys/file.ts";
 import { call, catchSignals, scratch } from "../sys/kernel.ts";
-import { type Ending, reap } from "./task.ts";
+import { type Ending, makePipe, reap } from "./task.ts";
 
 /** Signals that end a program by default: one of these during the set-up stops it. */
 const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
@@ -54,12 +54,10 @@ export function changeMask(how: number, mask: number): void {
 /**
  * Catches the forwarded signals and SIGCHLD from now on. What the caller had ns ignore (nohup(1), a background job of a
  * shell) is left ignored.
- * @returns null when the pipe for it cannot be made
+ * @throws NsError when the pipe for it cannot be made
  */
-export function listen(ignored: readonly number[]): Listener | null {
-  const ends = pipe(O.O_NONBLOCK);
-  if (typeof ends === "number") return null;
-  const [caught, end] = ends;
+export function listen(ignored: readonly number[]): Listener {
+  const [caught, end] = makePipe("for signals", O.O_NONBLOCK);
   const signals: number[] = FORWARDED.map((name) => SIGNALS[name]).filter(
     (signal) => !ignored.includes(signal),
   );

@@ -16,10 +16,10 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { CLONE, O, SIGNALS } from "../sys/constants.ts";
 import { errnoName, errnoText } from "../sys/errno.ts";
-import { close, pipe, poll, readAll } from "../sys/file.ts";
+import { close, poll, readAll } from "../sys/file.ts";
 import { call } from "../sys/kernel.ts";
 import type { Listener } from "./listen.ts";
-import { awaitReport, makePipe, reapNow, startReported } from "./task.ts";
+import { awaitReport, cannotStart, makePipe, reapNow, startReported } from "./task.ts";
 import type { Watcher } from "./watcher.ts";
 
 const F_SETFL = 4;
@@ -93,8 +93,7 @@ function startPasta(run: NetworkRun): number {
   const watcher = run.watch();
   const ready = makePipe("from pasta");
   // what pasta says later is lost, and must not stop it
-  const errors = pipe(O.O_NONBLOCK);
-  if (typeof errors === "number") throw new NsError(`cannot make a pipe from pasta: ${errnoText(-errors)}`);
+  const errors = makePipe("from pasta", O.O_NONBLOCK);
   const place: PastaPlace = {
     ...pastaPlace(spec, facts, run.child),
     ...{ ready: ready[1], errors: errors[1], inherited: run.inherited },
@@ -105,7 +104,7 @@ function startPasta(run: NetworkRun): number {
   const started = startReported(ops, CLONE.CLONE_VM);
   close(ready[1]);
   close(errors[1]);
-  if (typeof started === "number") throw new NsError(`cannot start pasta: ${errnoText(-started)}`);
+  if (typeof started === "number") throw cannotStart("pasta", -started);
   const { pid } = started;
   watcher.watchHelper(pid);
   try {

@@ -15,7 +15,7 @@ import type { Ended, Progress } from "./outcome.ts";
 import { inheritedDescriptors } from "./child.ts";
 import { scriptError } from "./failure.ts";
 import { type Listener, listen } from "./listen.ts";
-import { awaitReport, startReported } from "./task.ts";
+import { awaitReport, cannotStart, startReported } from "./task.ts";
 import type { Watcher } from "./watcher.ts";
 
 /** What will run once `pid` is known. */
@@ -48,20 +48,28 @@ export function armPost(
   );
 }
 
-/** Runs it to its end. @returns what went wrong, or null */
+/** Runs it to its end. @returns what went wrong, or null: init's status is what counts by now */
 function runPost(post: Post, status: number, progress: Progress | null): string | null {
+  try {
+    return runScript(post, status, progress);
+  } catch (error) {
+    if (!(error instanceof NsError)) throw error;
+    return `cannot start the post script ${show(post.path)}: ${error.message}`;
+  }
+}
+
+function runScript(post: Post, status: number, progress: Progress | null): string | null {
   const path = show(post.path);
   progress?.(`post script: ${path} ${post.pid} ${status}`);
   const facts = probe();
   const listener = listen(facts.ignoredSignals);
-  if (listener === null) return `cannot start the post script ${path}: too many open files`;
   const ops = postPlan(post, status, facts, inheritedDescriptors(facts), [
     ...listener.signals,
     SIGNALS.SIGCHLD,
   ]);
   const started = startReported(ops, CLONE.CLONE_VM);
   try {
-    if (typeof started === "number") return `cannot start the post script ${path}`;
+    if (typeof started === "number") return cannotStart(`the post script ${path}`, -started).message;
     // being asked to stop is what it is there for: only the third time ends it
     listener.onSignal = (signal) => {
       if (signal === SIGNALS.SIGKILL) call("kill", -started.pid, signal);

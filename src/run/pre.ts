@@ -5,11 +5,10 @@ import { NsError } from "../spec/error.ts";
 import type { Facts, Spec } from "../spec/spec.ts";
 import { type Bytes, show } from "../sys/bytes.ts";
 import { CLONE, SIGNALS, signalName } from "../sys/constants.ts";
-import { errnoText } from "../sys/errno.ts";
 import { call } from "../sys/kernel.ts";
 import { scriptError } from "./failure.ts";
 import type { Listener } from "./listen.ts";
-import { awaitReport, type Ending, startReported } from "./task.ts";
+import { awaitReport, cannotStart, type Ending, startReported } from "./task.ts";
 
 export interface PreRun {
   readonly spec: Spec;
@@ -34,10 +33,7 @@ export function runPre(run: PreRun): void {
     SIGNALS.SIGCHLD,
   ]);
   const started = startReported(ops, CLONE.CLONE_VM);
-  if (typeof started === "number")
-    throw new NsError(`cannot start the pre script ${show(pre)}: ${errnoText(-started)}`, {
-      errno: -started,
-    });
+  if (typeof started === "number") throw cannotStart(`the pre script ${show(pre)}`, -started);
   run.onProcess(started.pid);
   listener.onSignal = (signal) => call("kill", -started.pid, signal);
   const failure = awaitReport(started, listener.waitForInput);

@@ -6,7 +6,6 @@ import { insideNetwork } from "../host/netns.ts";
 import { closeSources, findSources } from "../host/sources.ts";
 import { cloneFlags, namespacesOf } from "../plan/namespaces.ts";
 import { showChild } from "../plan/show.ts";
-import { NsError } from "../spec/error.ts";
 import { wantsCgroup } from "../spec/limits.ts";
 import { NO_SOURCES } from "../spec/mounts.ts";
 import { makesUser, type Spec } from "../spec/spec.ts";
@@ -71,7 +70,6 @@ function runContainer(
   const facts = probe();
   const root = check(spec, facts);
   const listener = listen(facts.ignoredSignals);
-  if (listener === null) throw new NsError("cannot make a pipe for signals: too many open files");
   let cgroup: Cgroup | null = null;
   let child: Child | null = null;
   let watcher: Watcher | null = null;

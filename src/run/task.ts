@@ -21,13 +21,22 @@ export interface Started {
   readonly report: number;
 }
 
-/** A pipe, or an NsError that says which. */
-export function makePipe(purpose: string): [number, number] {
-  const ends = pipe();
+/** A pipe, or an NsError that says which. @param flags more O_ flags */
+export function makePipe(purpose: string, flags = 0): [number, number] {
+  const ends = pipe(flags);
   if (typeof ends === "number")
     throw new NsError(`cannot make a pipe ${purpose}: ${errnoText(-ends)}`, { errno: -ends });
   return ends;
 }
+
+const TOO_MANY = "the limit of processes is reached (ulimit -u, the cgroup's pids.max)";
+
+/** A process could not be started. @param what it was to be, as in "the watcher" */
+export const cannotStart = (what: string, errno: number): NsError =>
+  new NsError(`cannot start ${what}: ${errnoText(errno)}`, {
+    errno,
+    note: errno === errnoNumber("EAGAIN") ? TOO_MANY : undefined,
+  });
 
 /**
  * Starts a process that runs the ops and whose first failure is reported.

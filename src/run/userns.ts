@@ -8,10 +8,10 @@ import { isMapped, type UserMaps } from "../spec/ids.ts";
 import { joinedUser, type Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
-import { errnoNumber, errnoText } from "../sys/errno.ts";
+import { errnoNumber } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { call, scratch, startTask } from "../sys/kernel.ts";
-import { makePipe, reapNow } from "./task.ts";
+import { cannotStart, makePipe, reapNow } from "./task.ts";
 
 /** how a task ends that has reported a failure (csrc/launcher.c) */
 const SETUP_FAILED = 125;
@@ -39,7 +39,7 @@ function lookInside(user: Bytes, namespace: number): UserMaps {
   const pid = startTask(task.address);
   close(told[1]);
   try {
-    if (pid < 0) throw new NsError(`cannot start a process: ${errnoText(-pid)}`, { errno: -pid });
+    if (pid < 0) throw cannotStart("a process", -pid);
     const failure = failureIn(told[0]);
     if (failure !== null) throw joinError(user, namespace, failure);
     const maps = mapsOf(pid);

@@ -4,13 +4,11 @@ import type { Op } from "../plan/op.ts";
 import { type CgroupEnd, endCgroup, endHelper, endInit, endPre, endWork, watchPlan } from "../plan/watch.ts";
 import { giveBack } from "../plan/relay.ts";
 import type { Terminal } from "../plan/terminal.ts";
-import { NsError } from "../spec/error.ts";
 import type { Work } from "../spec/mounts.ts";
 import { CLONE, SIGNALS } from "../sys/constants.ts";
-import { errnoText } from "../sys/errno.ts";
 import { close } from "../sys/file.ts";
 import { call, startTask } from "../sys/kernel.ts";
-import { reapNow } from "./task.ts";
+import { cannotStart, reapNow } from "./task.ts";
 
 const nothing: Op = { call: "getpid", args: [], step: "nothing to kill yet" };
 const noHelper: Op = { ...nothing };
@@ -88,7 +86,7 @@ export function startWatcher(watched: Watched): Watcher {
   const flags = CLONE.CLONE_VM;
   const task = encodeTask(ops, { flags, report: -1 });
   const pid = startTask(task.address);
-  if (pid < 0) throw new NsError(`cannot start the watcher: ${errnoText(-pid)}`, { errno: -pid });
+  if (pid < 0) throw cannotStart("the watcher", -pid);
   let dismissed = false;
   return {
     pid,

@@ -2,10 +2,12 @@
  * The one error of ns. Every layer throws it with words for a person: what failed, on which path, why, and where one can
  * act, what to do. Only the command line prints it.
  */
+import { commonNote } from "./notes.ts";
+
 export const EXIT = { usage: 2, timedOut: 124, failed: 125, cannotExecute: 126, notFound: 127 } as const;
 
 export interface ErrorDetails {
-  /** what a person can do about it */
+  /** what a person can do about it; what is true of the errno anywhere when not given */
   note?: string | undefined;
   /** the exit status that ns ends with; 125 (ns itself failed) when not given */
   status?: number;
@@ -21,7 +23,7 @@ export class NsError extends Error {
 
   constructor(text: string, details: ErrorDetails = {}) {
     super(text);
-    this.note = details.note;
+    this.note = details.note ?? commonNote(details.errno);
     this.status = details.status ?? EXIT.failed;
     this.errno = details.errno;
   }

@@ -65,7 +65,8 @@ function readLines(file: Bytes): Line[] {
   const fd = file === "-" ? 0 : open(file, O.O_RDONLY);
   const content = fd < 0 ? fd : readAll(fd, LIMIT);
   if (fd > 0) close(fd);
-  if (typeof content === "number") throw new NsError(`cannot read ${show(file)}: ${errnoText(-content)}`);
+  if (typeof content === "number")
+    throw new NsError(`cannot read ${show(file)}: ${errnoText(-content)}`, { errno: -content });
   if (content.length >= LIMIT) throw new NsError(`${show(file)} is too large`);
   const lines: Line[] = [];
   content.split("\n").forEach((bytes, i) => {

@@ -71,7 +71,8 @@ export function table(found: Survey, to: Screen): string {
 
 function profile(): string {
   const path = readLink("/proc/self/exe");
-  if (typeof path === "number") throw new NsError(`cannot read /proc/self/exe: ${errnoText(-path)}`);
+  if (typeof path === "number")
+    throw new NsError(`cannot read /proc/self/exe: ${errnoText(-path)}`, { errno: -path });
   return appArmorProfile(path);
 }
 

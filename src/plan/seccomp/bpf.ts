@@ -2,6 +2,8 @@
  * Classic BPF as the kernel's seccomp runs it (linux/filter.h, networking/filter.rst). A filter is made as a graph of
  * steps that may share what follows, and then laid out from its end to its beginning: BPF only jumps forward.
  */
+import { NsError } from "../../spec/error.ts";
+
 export const CODE = {
   /** A = 32 bits of struct seccomp_data at k */
   load: 0x20,
@@ -75,7 +77,9 @@ export function assemble(first: Step): Uint8Array {
   const entry = place(first);
   if (distance(entry) > 0) emit(CODE.jump, distance(entry));
   if (out.length > MAX_INSTRUCTIONS)
-    throw new RangeError(`the seccomp filter is too long: ${out.length} instructions`);
+    throw new NsError(`the seccomp profile is too long: its filter has ${out.length} instructions`, {
+      note: `the kernel takes ${MAX_INSTRUCTIONS}: fewer system calls, or fewer rules for arguments`,
+    });
   const bytes = new Uint8Array(out.length * 8);
   const view = new DataView(bytes.buffer);
   out.reverse().forEach(({ code, jt, jf, k }, i) => {

@@ -39,7 +39,8 @@ function enter(name: Namespace, { facts, listener }: Stage, base: Spec): void {
     if (result !== null) throw failed(result, name, { facts, listener }, base);
     return;
   }
-  throw cloneError(base, facts, -result, user === 0 || name === "user" ? [name] : ["user", name]);
+  const own = user === 0 || name === "user" ? [name] : (["user", name] as const);
+  throw cloneError(user === 0 ? base : { ...base, user: nobody() }, facts, -result, [...own]);
 }
 
 const failed = ({ errno }: NsError, name: Namespace, { facts }: Stage, base: Spec): NsError =>

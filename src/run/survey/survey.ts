@@ -51,7 +51,6 @@ function look(feature: Feature, stage: Stage, base: Spec): Finding {
 export function survey(): Survey {
   const facts = { ...probe(), terminal: null };
   const listener = listen(facts.ignoredSignals);
-  if (listener === null) throw new NsError("cannot make a pipe for signals: too many open files");
   const host = readHost();
   const root = facts.capabilities.sysAdmin;
   const base: Spec = { ...defaultSpec(), user: root ? null : { uid: facts.uid, gid: facts.gid } };
@@ -61,6 +60,7 @@ export function survey(): Survey {
     listener.stopIfAsked();
     if (feature.asked?.(stage) !== false) features.push(look(feature, stage, base));
   }
-  const works = features.every(({ id, works: one }) => id !== "job" || one);
+  // root in somebody's user namespace may have to take a user namespace too
+  const works = features.some(({ id, works: one }) => (id === "job" || id === "job-user") && one);
   return { host, caller: { uid: facts.uid, gid: facts.gid, root }, works, features };
 }

@@ -7,6 +7,8 @@ import type { KernelMount } from "../../spec/mounts.ts";
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { access, close, open } from "../../sys/file.ts";
 import { O } from "../../sys/constants.ts";
+import { checkMounts } from "../check-mounts.ts";
+import { checkIdmapRoot } from "../check.ts";
 import { idmappedRoot } from "../idmap.ts";
 import { findIdentity } from "../../host/identity.ts";
 import { type Feature, need, rehearsed } from "./feature.ts";
@@ -22,7 +24,7 @@ const knows = (id: keyof Facts["kernel"], name: string, version: string, without
     need(
       facts.kernel[id],
       `this kernel or a filter around ns has no ${name}: ${without}`,
-      `Linux has it from ${version} on`,
+      `it is there from Linux ${version} on`,
     );
     return null;
   },
@@ -48,8 +50,7 @@ const withUser = (base: Spec): Spec => (base.user === null ? { ...base, user: { 
 const PLACES = ["/usr", "/opt", "/srv", "/mnt"];
 
 function shiftIds({ facts, listener }: Stage, base: Spec): string {
-  need(facts.kernel.mountSetattr, "--idmap-root needs Linux 5.12 or newer");
-  need(facts.capabilities.sysAdmin, "only root may shift a root's ids (--idmap-root)");
+  checkIdmapRoot(base, facts);
   const one = { inside: 0, outside: 0, count: 1 };
   const spec: Spec = { ...base, user: { uids: [one], gids: [one] }, ids: { ...base.ids, idmapRoot: true } };
   let problem: unknown;
@@ -71,12 +72,8 @@ function shiftIds({ facts, listener }: Stage, base: Spec): string {
 
 const IMAGES = ["squashfs", "ext4", "erofs"];
 
-function images({ facts }: Stage): string {
-  need(
-    facts.capabilities.sysAdmin,
-    "only root may mount an image (--image)",
-    "as an ordinary user unpack it into a directory",
-  );
+function images({ facts }: Stage, base: Spec): string {
+  checkMounts({ ...base, rootfs: { ...base.rootfs, image: "FILE" } }, facts);
   need(
     access("/dev/loop-control", 6) === 0,
     "there are no loop devices: /dev/loop-control cannot be opened",
