@@ -39,8 +39,8 @@ run memory ns9 -m 16M - /box /bin/sh -- -c 'exec tail /dev/zero'
 mkdir $cg/small; echo 100M >$cg/small/memory.max; echo 0 >$cg/small/memory.swap.max
 run memory-above in_cgroup $cg/small ns --cgroup none - /box /bin/sh -- -c 'exec tail /dev/zero'
 rmdir $cg/small
-# what the kernel does when nothing is left, to the largest process there is
-launch memory-host ns - /box /bin/awk -- 'BEGIN { s = "x"; while (length(s) < 1e8) s = s s; print "ready" >"/ready"; close("/ready"); getline x <"/go" }'
+# what the kernel does when nothing is left, to the process that it can spare most
+launch memory-host ns --oom-score-adj 1000 - /box /bin/sh -- -c "$waits"
 echo f >/proc/sysrq-trigger; finish
 run used ns9 --cpus 1 -m 64M - /box /bin/sh -- -c '(i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done) & wait; exit 0'
 
