@@ -2,7 +2,7 @@
  * The end of a run: says how it ended, why, and removes its cgroup. ns itself calls it if it has waited itself; otherwise
  * the waiting program becomes ns again for it (plan/wait.ts), with the state as its arguments.
  */
-import { type Cgroup, hasLeft, removeCgroup, type Self } from "../host/cgroup/cgroup.ts";
+import { type Cgroup, forEnd, hasLeft, removeCgroup, type Self } from "../host/cgroup/cgroup.ts";
 import { cgroupCpu, cgroupPeak, childrenCpu } from "../host/usage.ts";
 import { TIMED_OUT } from "../plan/supervise.ts";
 import { showDuration } from "../spec/duration.ts";
@@ -96,10 +96,23 @@ export function clearAway(
   dismiss();
 }
 
+/** What is not said in the state as text (waiter.ts). */
+const NOTHING = {
+  ...{ cgroup: null, memory: null, pids: null, timeout: null, grace: null, post: null, work: null },
+  ...{ status: null, before: null },
+};
+
+/** The state as text: ASCII, because other bytes would not survive as an argument, and without what is null. */
+export const textOf = (state: EndState): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(state).filter(([, value]) => value !== null))).replace(
+    /[^\0-\x7f]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
 /** The end of a run that the waiting program has waited for. @param words what it gave as arguments */
 export function endAfterWaiting(words: readonly string[], progress: Progress): Ended {
   const [json, status, watcher, impatience = ""] = words;
-  const state = JSON.parse(json!) as EndState;
+  const state: EndState = { ...NOTHING, ...JSON.parse(json!) };
   let pid = Number(watcher);
   const dismiss = (): void => {
     if (pid === 0) return;
@@ -126,7 +139,7 @@ export const endState = (
   begun: Begun,
 ): EndState => ({
   self: { pid: self.pid, uid: self.uid },
-  cgroup,
+  cgroup: cgroup && forEnd(cgroup),
   memory: memory === null ? null : showSize(memory),
   ...{ verbose, reaper, post, work, pids, grace: stop.grace, ...begun },
   timeout: stop.timeout === null ? null : showDuration(stop.timeout),

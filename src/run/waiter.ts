@@ -13,7 +13,8 @@ import type { Bytes } from "../sys/bytes.ts";
 import { AT_EMPTY_PATH, CLOSE_RANGE, F, O, SIG_BLOCK, SIG_UNBLOCK, SIGNALS } from "../sys/constants.ts";
 import { close, open } from "../sys/file.ts";
 import { call, scratch } from "../sys/kernel.ts";
-import { END_NAME, type EndState, needsNs } from "./end.ts";
+import type { Memory } from "../sys/memory.ts";
+import { END_NAME, type EndState, needsNs, textOf } from "./end.ts";
 import { changeMask, type Listener, maskOf } from "./listen.ts";
 import { draftProgram, writeProgram } from "./program.ts";
 import { isReady, KILLED } from "./post.ts";
@@ -42,9 +43,16 @@ export interface Handover {
   readonly title: readonly Bytes[];
 }
 
-/** JSON without bytes that are not ASCII: they would not survive as an argument. */
-const asciiJson = (state: EndState): string =>
-  JSON.stringify(state).replace(/[^\0-\x7f]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+/** The same memory, in which equal texts are one: the watcher and the program take away the same directories. */
+function sharing(memory: Memory): Memory {
+  const known = new Map<Bytes, number>();
+  const placeString = (text: Bytes): number => {
+    const at = known.get(text) ?? memory.placeString(text);
+    known.set(text, at);
+    return at;
+  };
+  return { ...memory, placeString };
+}
 
 /** The executable and what has to stay open for it. */
 function buildProgram(
@@ -55,7 +63,7 @@ function buildProgram(
   const { post } = state;
   const told = state.status === null ? [] : [state.status];
   const draft = draftProgram(ROOM + (post === null ? 0 : ROOM));
-  const { memory } = draft;
+  const memory = sharing(draft.memory);
   const { life } = watcher;
   const { caught } = listener;
   const cgroup = state.cgroup === null ? null : endOf(state.cgroup);
@@ -74,7 +82,7 @@ function buildProgram(
   const watcherPid = memory.reserve(24);
   // a number below 128 is a word of one letter, or none
   const impatience = rulesAddress + IMPATIENCE_AT;
-  const words = [memory.placeString(END_NAME), memory.placeString(asciiJson(state)), status, watcherPid];
+  const words = [memory.placeString(END_NAME), memory.placeString(textOf(state)), status, watcherPid];
   const argv = memory.reserve(48);
   [...words, impatience, 0].forEach((at, i) => {
     memory.putI64(argv + 8 * i, at);

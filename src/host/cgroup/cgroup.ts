@@ -161,6 +161,14 @@ export function wasOutOfProcesses(cgroup: Cgroup, limit: number): boolean {
   return [branch.directory, branch.inside].some((directory) => processesRefused(limit, reader(directory)));
 }
 
+/** As much of it as its end takes: the waiting program keeps it, and is to be small. */
+export const forEnd = (cgroup: Cgroup): Cgroup =>
+  cgroup.map(({ location: { version }, parent: { left, goes }, ...rest }) => ({
+    ...rest,
+    location: { version } as Location,
+    parent: { left, goes } as Parent,
+  }));
+
 /** What goes with the run: for those who cannot call `removeCgroup()`. */
 export const endOf = (cgroup: Cgroup) =>
   cgroup.map(({ directory, inside, parent: { left, goes } }) => ({
