@@ -84,6 +84,8 @@ export function causeOf(known: Known, { ending, timedOut, asked }: Waited, now: 
     const text = `init exited with status ${exited} after it had reached its limit of ${pids} processes`;
     return { kind: "processes-limit", text };
   }
+  // a process 1 can get these from the kernel alone: it has called reboot(2), to start again or to be switched off
+  if (signal === SIGNALS.SIGHUP || signal === SIGNALS.SIGINT) return null;
   const who: Logged = { pid: known.pid, since: known.since, date: Date.now() - (now - known.since) };
   const name = signalName(signal);
   if (name === "SIGKILL") return killed(known, asked, who);

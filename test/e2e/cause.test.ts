@@ -142,6 +142,17 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect(await later(unprivileged, "exit 0")).toMatchObject({ status: 0, stderr: "" });
   });
 
+  test("an init that switches itself off, or starts again, has no cause", async () => {
+    for (const [command, status] of [
+      ["poweroff", 130],
+      ["reboot", 129],
+    ] as const) {
+      const init = ["/bin/busybox", command, "-f"];
+      expect(await runCommand(words(unprivileged, init))).toMatchObject({ status, stderr: "" });
+      expect(await later(unprivileged, `exec ${init.join(" ")}`)).toMatchObject({ status, stderr: "" });
+    }
+  });
+
   test("a crash of somebody else inside is init's own affair", async () => {
     const ran = await runCommand(words(unprivileged, ["/bin/sh", "-c", "/SIGSEGV 2>/dev/null; exit 3"]));
     expect(ran.status).toBe(3);

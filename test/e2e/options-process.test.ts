@@ -176,7 +176,8 @@ describe.each(callers)("%s", (_, unprivileged) => {
           await running.line(/^ready/);
           if (wait) await until("ns waits", () => isWaiter(running.pid));
           running.kill(signal);
-          expect(await running.ended).toMatchObject({ status: 137, stderr: "" });
+          const stderr = "ns: init was killed: it had not stopped 50ms after it was asked to\n";
+          expect(await running.ended).toMatchObject({ status: 137, stderr });
         }
       },
     );
