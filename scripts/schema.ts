@@ -28,7 +28,7 @@ function describe(flag: Flag): string {
   return `${flag.help}${hint}${excludes}${needs}`;
 }
 
-export const schema = (): object => ({
+export const schema = (): Record<string, unknown> => ({
   $schema: "https://json-schema.org/draft/2020-12/schema",
   title: "ns",
   description: "What ns starts: a file of ns --config, a line of ns batch (which has id and capture besides)",
