@@ -1,6 +1,7 @@
 /**
  * Makes a release: `bun run release` builds every target from a clean checkout into build/release, as
- * ns-<version>-<target> and compressed beside it, with a bill of materials and SHA256SUMS. The same commit gives the same
+ * ns-<version>-<target> and compressed beside it, with the man page, completions, the JSON schema, a bill of materials and
+ * SHA256SUMS. The same commit gives the same
  * files wherever it is built. Refuses a dirty tree and a version that CHANGELOG.md does not tell of. `--plain` leaves the
  * compressing out, `--target=NAME` the other targets (for tests).
  */
@@ -8,6 +9,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { name, version } from "../package.json";
+import { SHELLS } from "../src/cli/commands/completions.ts";
+import { COMMANDS } from "../src/cli/commands/table.ts";
 import { buildTarget } from "./build/executable.ts";
 import { billOfMaterials } from "./build/sbom.ts";
 import { type TargetName, targetNames } from "./build/targets.ts";
@@ -47,6 +50,17 @@ async function compress(files: readonly string[]): Promise<void> {
   await Promise.all(Array.from({ length: navigator.hardwareConcurrency }, work));
 }
 
+/** The files for people and their shells, under the names by which these find them. */
+function writeWords(): string[] {
+  const words: Record<string, string> = {};
+  for (const file of ["ns.1", "ns.schema.json"])
+    words[file] = readFileSync(join(project, "docs", file), "utf8");
+  for (const [shell, script] of Object.entries(SHELLS))
+    words[shell === "zsh" ? "_ns" : `ns.${shell}`] = `${script(COMMANDS)}\n`;
+  for (const [file, text] of Object.entries(words)) writeFileSync(join(folder, file), text);
+  return Object.keys(words);
+}
+
 async function release(targets: readonly TargetName[], plain: boolean): Promise<void> {
   checkTree();
   rmSync(folder, { recursive: true, force: true });
@@ -62,7 +76,7 @@ async function release(targets: readonly TargetName[], plain: boolean): Promise<
   const committed = Number(git("log", "-1", "--format=%ct"));
   writeFileSync(join(folder, bill), billOfMaterials(project, name, version, committed));
   if (!plain) await compress(files);
-  const all = [...files, ...(plain ? [] : files.map((file) => `${file}.xz`)), bill].sort();
+  const all = [...files, ...(plain ? [] : files.map((file) => `${file}.xz`)), ...writeWords(), bill].sort();
   writeFileSync(join(folder, "SHA256SUMS"), all.map((file) => `${sha256(file)}  ${file}\n`).join(""));
   console.log(readFileSync(join(folder, "SHA256SUMS"), "utf8").trimEnd());
 }

@@ -15,7 +15,7 @@ const KNOWN = [
     "required",
     "properties",
   ],
-  ...["additionalProperties", "items", "minimum", "maximum", "$ref", "$defs", "pattern"],
+  ...["additionalProperties", "items", "minimum", "maximum", "$ref", "$defs", "pattern", "dependentRequired"],
 ];
 
 const typeOf = (value: unknown): string => {
@@ -62,6 +62,8 @@ export function violations(schema: Schema, value: unknown, at = "$", top: Schema
     const object = value as Record<string, unknown>;
     const its = (properties ?? {}) as Record<string, Schema>;
     for (const name of (required ?? []) as string[]) check(name in object, `has no ${name}`);
+    for (const [name, others] of Object.entries((schema.dependentRequired ?? {}) as Record<string, string[]>))
+      for (const other of others) check(!(name in object) || other in object, `has ${name}, but no ${other}`);
     for (const [name, one] of Object.entries(object)) {
       const known = Object.hasOwn(its, name) ? its[name] : undefined;
       if (known !== undefined) wrong.push(...violations(known, one, `${at}.${name}`, top));

@@ -2,6 +2,11 @@
 import type { Examples } from "./example.ts";
 
 export const generalExamples: Examples = {
+  config: {
+    text: "The keys are pre, root, init, args, uid, gid and the long names of the options ([config.md](config.md)). A value on the command line stands for the file's, a list's are added to the file's.",
+    command: `echo '{"root": "ROOT", "init": "/bin/sh", "args": ["-c", "echo $A $B"], "env": ["A=file"], "map": "keep"}' | ns --config - -e B=line`,
+    prints: "file line",
+  },
   verbose: {
     text: "Each step is told on standard error.",
     command: "ns -v [-u] - ROOT /bin/true [UID GID] 2>&1 | grep -c init:",

@@ -57,12 +57,14 @@ describe("a release", () => {
     second = await checkOut(join(folder, "a/second one"));
   });
 
+  const WORDS = ["ns.1", "ns.schema.json", "ns.bash", "_ns", "ns.fish"];
+
   test("of all targets, from two places, gives the same files", async () => {
     for (const checkout of [first, second])
       expect(release(checkout, "--plain")).toMatchObject({ status: 0, err: "" });
     const names = Object.keys(TARGETS).map((target) => `ns-${version}-${target}`);
     expect(readdirSync(join(first, "build/release")).sort()).toEqual(
-      [...names, `ns-${version}.cdx.json`, "SHA256SUMS"].sort(),
+      [...names, `ns-${version}.cdx.json`, "SHA256SUMS", ...WORDS].sort(),
     );
     expect(sums(first)).toBe(sums(second));
     await run(["sh", "-c", 'cd "$1" && sha256sum --quiet -c SHA256SUMS', "sh", join(first, "build/release")]);
