@@ -3,6 +3,7 @@
  * the exec of init. What fails here fails there, in the same words. Nothing is left.
  */
 import { type Cgroup, joinCgroup, removeCgroup } from "../../host/cgroup/cgroup.ts";
+import { asksForDevices } from "../../host/cgroup/devices/rules.ts";
 import { findIdentity } from "../../host/identity.ts";
 import { closeSources, findSources } from "../../host/sources.ts";
 import { childPlan, enterPlan } from "../../plan/child.ts";
@@ -57,7 +58,8 @@ function play(spec: Spec, { facts, listener }: Stage): void {
   try {
     const identity = findIdentity(spec, facts, root);
     const say = (): void => {};
-    if (wantsCgroup(spec.limits)) cgroup = makeCgroup({ spec, facts, listener, say, becomes: true }).cgroup;
+    if (wantsCgroup(spec.limits) || asksForDevices(spec))
+      cgroup = makeCgroup({ spec, facts, listener, say, becomes: true }).cgroup;
     sources = findSources(spec, facts, root, identity);
     const gate = pipe("to the child");
     life = makePipe("to the watcher");

@@ -3,6 +3,7 @@ import { findPasta } from "../../host/network/pasta.ts";
 import { textOf } from "../../host/survey/host.ts";
 import { subidsOf } from "../../host/subid.ts";
 import { filterTrial, keyringTrial } from "../../plan/rehearsal.ts";
+import { USUAL_DEVICES } from "../../spec/devices.ts";
 import type { KernelMount } from "../../spec/mounts.ts";
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { access, close, open } from "../../sys/file.ts";
@@ -152,6 +153,10 @@ export const FEATURES: readonly Feature[] = [
       return null;
     },
   },
+  rehearsed("devices", "security", "a list of devices", "--allow-device", (base) => ({
+    ...base,
+    security: { ...base.security, devices: USUAL_DEVICES },
+  })),
   rehearsed("profile-app", "security", "the profile for services", "--profile=app", (base) => ({
     ...base,
     security: { ...base.security, profile: "app" },
