@@ -57,10 +57,10 @@ export function makeRoot(name = "root"): string {
 
 export const root = makeRoot();
 
-/** Makes a root of a few files: busybox and those applets, and an empty /proc. */
+/** Makes a root of a few files: busybox and those applets, an empty /proc and an empty /dev. */
 export function makeSmallRoot(name: string, applets = ["sh", "true", "cat", "ls"]): string {
   const path = join(folder, name);
-  for (const directory of ["", "bin", "proc", "tmp"]) mkdirSync(join(path, directory));
+  for (const directory of ["", "bin", "dev", "proc", "tmp"]) mkdirSync(join(path, directory));
   linkSync(join(root, "bin/busybox"), join(path, "bin/busybox"));
   for (const applet of applets) symlinkSync("busybox", join(path, "bin", applet));
   chmodSync(join(path, "tmp"), 0o1777);

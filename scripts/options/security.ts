@@ -34,7 +34,7 @@ export const securityExamples: Examples = {
   sys: {
     text: "What programs want to know of the processors, and nothing that they could change.",
     command:
-      "ns --sys=ro -n [-u] - ROOT /bin/sh [UID GID] -- -c 'cat /sys/devices/system/cpu/online; : 2>&- > /sys/kernel/uevent_helper || echo held'",
+      "ns --sys=ro -n [-u] - ROOT /bin/sh [UID GID] -- -c 'cat /sys/devices/system/cpu/online; (: > /sys/kernel/uevent_helper) 2>&- || echo held'",
     prints: /^[0-9,-]+\nheld$/,
   },
   "no-new-privs": {

@@ -216,7 +216,7 @@ describe("pre.sh and init.sh", () => {
     expect(ran).toMatchObject({
       status: 0,
       stderr: "",
-      stdout: "/sys\n/tmp\n/run\n/dev/shm\n/dev/pts\nzzroot\n",
+      stdout: "/dev\n/sys\n/tmp\n/run\n/dev/shm\n/dev/pts\nzzroot\n",
     });
     expect(existsSync(join(root, "tmp/x")) || existsSync(join(root, "run/x"))).toBe(false);
   });

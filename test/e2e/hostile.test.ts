@@ -132,8 +132,12 @@ describe.each(callers)("%s", (_, unprivileged) => {
       expect(ran.stderr).toMatch(/^ns: cannot make the directory \/proc: permission denied\nnote: .*\n$/);
       chownSync(where, ordinary.uid, ordinary.gid);
     }
-    expect(await start(where, ["/ls", "/"])).toMatchObject({ status: 0, stdout: "ls\nproc\n", stderr: "" });
-    expect(readdirSync(where).sort()).toEqual(["ls", "proc"]);
+    expect(await start(where, ["/ls", "/"])).toMatchObject({
+      status: 0,
+      stdout: "dev\nls\nproc\n",
+      stderr: "",
+    });
+    expect(readdirSync(where).sort()).toEqual(["dev", "ls", "proc"]);
   });
 
   test("NEWROOT becomes a link to / between check and use: the container has the root that was checked", async () => {
@@ -151,7 +155,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
     const ran = await start(join(inner, "root"), look, pre);
     expect(ran).toMatchObject({
       status: 0,
-      stdout: "checked\nbin\nmarker\nproc\ntmp\n/proc/1\n",
+      stdout: "checked\nbin\ndev\nmarker\nproc\ntmp\n/proc/1\n",
       stderr: "",
     });
   });

@@ -67,10 +67,10 @@ describe.each(callers)("%s", (_, unprivileged) => {
   const shell = (options: string[], script: string, where: string) =>
     runCommand(words(options, script, where), { unprivileged });
   const change = "echo changed >/file; rm /d/a; mkdir /new; mv /d /e; cat /file; ls / /e";
-  const changed = "changed\n/:\nbin\ne\nfile\nnew\nproc\ntmp\n\n/e:\nb\n";
+  const changed = "changed\n/:\nbin\ndev\ne\nfile\nnew\nproc\ntmp\n\n/e:\nb\n";
   const asItWas = (where: string): void => {
     expect(readFileSync(join(where, "file"), "utf8")).toBe("file\n");
-    expect(readdirSync(where).sort()).toEqual(["bin", "d", "file", "proc", "tmp"]);
+    expect(readdirSync(where).sort()).toEqual(["bin", "d", "dev", "file", "proc", "tmp"]);
     expect(readdirSync(join(where, "d")).sort()).toEqual(["a", "b"]);
   };
 

@@ -72,9 +72,17 @@ describe.skipIf(await vmMissing("ns on an initramfs"))("on an initramfs", () => 
     expect(names("root")).toContain(box);
     expect(names("root")).not.toContain(initramfs);
   });
-  test("of the mounts only the root and /proc are to be seen", () => {
+  test("of the mounts only the root, its /dev and /proc are to be seen", () => {
     const points = names("mounts").map((line) => line.split(" ")[4]);
-    expect(points).toEqual(["/", "/proc", "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus"]);
+    expect(points).toEqual([
+      "/",
+      "/dev",
+      "/proc",
+      "/proc/sys",
+      "/proc/sysrq-trigger",
+      "/proc/irq",
+      "/proc/bus",
+    ]);
   });
   test("a network and a memory limit of its own", () => {
     const { status, out, err, file } = guest.of("everything");
