@@ -94,7 +94,8 @@ export function promiseTerminal(spec: Spec, facts: Facts): Promised | null {
   return scratch((memory) => {
     const ends = memory.reserve(8);
     const made = call("socketpair", AF_UNIX, SOCK.SOCK_STREAM | SOCK.SOCK_CLOEXEC, 0, ends);
-    if (made < 0) throw new NsError(`cannot make a socket for the terminal: ${errnoText(-made)}`);
+    if (made < 0)
+      throw new NsError(`cannot make a socket for the terminal: ${errnoText(-made)}`, { errno: -made });
     return { terminal, ours: memory.getI32(ends), childs: memory.getI32(ends + 4) };
   });
 }
