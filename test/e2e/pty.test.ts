@@ -214,9 +214,11 @@ describe.each(callers)("%s", (_, unprivileged) => {
   test("the third Ctrl-C kills an init that has no handler for it", async () => {
     const terminal = onTerminal(words(["/bin/sleep", "1000"]));
     await raw(terminal);
+    await handedOver(terminal.pid);
     for (let i = 0; i < 3; i++) {
       terminal.type("\x03");
       await terminal.shows(/\^C/);
+      await until("the signal is taken", () => pending(terminal.pid) === 0n);
     }
     expect(await terminal.ended).toBe(137);
   });
