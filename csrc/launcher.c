@@ -461,7 +461,7 @@ static i64 takeTerminal(struct ends *ends, i64 input, struct settings *before) {
     if (ioctl(input, TCGETS, before) < 0) return 1;
     /* another program of a pipe line has taken it */
     if (!ends->raw) return before->local & ICANON;
-    raw = *before;
+    ioctl(input, TCGETS, &raw); /* again: a copy would be a call of memcpy */
     raw.input &= ~0x5eb; /* IGNBRK BRKINT PARMRK ISTRIP INLCR IGNCR ICRNL IXON: as cfmakeraw(3) does */
     raw.output &= ~1; /* OPOST */
     raw.local &= ~0x804b; /* ECHO ECHONL ICANON ISIG IEXTEN */

@@ -316,10 +316,19 @@ export interface Terminal {
   screen: () => string;
   /** types keys */
   type(keys: string): void;
+  /** sends bytes as they are */
+  send(bytes: Uint8Array): void;
+  resize(columns: number, rows: number): void;
+  /** whole lines, and their echo, are the terminal's business */
+  isCooked(): boolean;
+  /** hangs up */
+  close(): void;
   /** resolves when the screen matches */
   shows(pattern: RegExp): Promise<string>;
   ended: Promise<number | null>;
 }
+
+const ICANON = 2;
 
 /** Starts a command on a terminal of its own. */
 export function onTerminal(
@@ -351,6 +360,13 @@ export function onTerminal(
       text = "";
       child.terminal!.write(keys);
     },
+    send: (bytes) => {
+      text = "";
+      child.terminal!.write(bytes);
+    },
+    resize: (columns, rows) => child.terminal!.resize(columns, rows),
+    isCooked: () => (child.terminal!.localFlags & ICANON) !== 0,
+    close: () => child.terminal!.close(),
     shows: async (pattern) => {
       await until(`the screen shows ${pattern}`, () => pattern.test(text) || over).catch((error) => {
         throw new Error(`${error}: ${JSON.stringify(text)}`);

@@ -22,6 +22,7 @@ test("what only the command can do is refused, whatever asks for it", () => {
     { rootfs: { ...spec.rootfs, image: "/image" } },
     { limits: { ...spec.limits, systemd: true } },
     { process: { ...spec.process, post: "/post" } },
+    { process: { ...spec.process, tty: "yes" } },
     { process: { ...spec.process, stop: { ...spec.process.stop, timeout: 1000 } } },
   ];
   for (const more of refused) expect(() => checkSupported({ ...spec, ...more })).toThrow("only the command");
