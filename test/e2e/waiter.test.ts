@@ -101,7 +101,8 @@ test("ps still shows the command line, under the name ns", async () => {
 });
 
 test("it holds nothing but its pipe, the pidfd, ns for the end and standard input, output and error", async () => {
-  const running = launch(words("echo ready; exec sleep 1000"));
+  // with a cgroup to remove it holds that one's lock too
+  const running = launch(words("echo ready; exec sleep 1000", ["--allow-device=all"]));
   await waiters(running);
   const held = readdirSync(`/proc/${running.pid}/fd`)
     .filter((fd) => Number(fd) > 2)

@@ -10,7 +10,7 @@ waits='echo ready >/ready; read x </go;'
 
 launch limit ns -m 64M /pre/look /box /bin/sh -- -c "cat /proc/self/cgroup; sleep 1000 & $waits exit 7"
 members >$at/members
-sort -n $cg$(cat $at/cgroup)/cgroup.procs >$at/in-the-cgroup
+sort -n $cg$(cat $at/cgroup)/inside/cgroup.procs >$at/in-the-cgroup
 ls $cg$(cat $at/cgroup) >$at/files
 release
 
@@ -43,7 +43,7 @@ ready
 ns -m 200M - /box /bin/sh -- -c "$waits exit 2" </dev/null & second=$!
 ready
 for pid in $(members); do
-  own=$(sed -n s/^0:://p /proc/$pid/cgroup)
+  own=$(sed -n 's/^0:://p' /proc/$pid/cgroup); own=\${own%/inside}
   echo "$own $(cat $cg$own/memory.max)" >>$at/cgroups
 done
 echo go >&9; echo go >&9
@@ -168,8 +168,9 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
       expect(guest.of("killed-init")).toMatchObject({ status: 137, err: "" });
       nothingLeft("killed-init");
     });
-    test("without -m there is no cgroup", () => {
-      expect(guest.of("no-limit").file("cgroup")).toBe("/");
+    test("without -m the cgroup has no limit", () => {
+      expect(guest.of("no-limit").file("cgroup")).toMatch(/^\/ns\/\d+-\w+$/);
+      expect(guest.of("no-limit").file("memory.max")).toMatch(/^(max)?$/);
       nothingLeft("no-limit");
     });
     test("two runs have two cgroups with two limits", () => {
@@ -216,7 +217,7 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
           .replace(/\/\d+-\w+\//g, "/RUN/")
           .split("\n")
           .sort(),
-      ).toEqual(["/sys/fs/cgroup/ns/RUN/a", "/sys/fs/cgroup/ns/RUN/a/b", "/sys/fs/cgroup/ns/RUN/c"]);
+      ).toEqual(["inside", "inside/a", "inside/a/b", "inside/c"].map((path) => `/sys/fs/cgroup/ns/RUN/${path}`));
       expect(status).toBe(8);
       nothingLeft("below");
     });

@@ -72,7 +72,7 @@ echo "$PPID" >$at/pid-of-ns
 if grep -q :memory: /proc/$1/cgroup; then
   own=$(sed -n 's/^[0-9]*:memory://p' /proc/$1/cgroup); dir=/sys/fs/cgroup/memory$own
 else
-  own=$(sed -n 's/^0:://p' /proc/$1/cgroup); dir=/sys/fs/cgroup$own
+  own=$(sed -n 's/^0:://p' /proc/$1/cgroup); own=\${own%/inside}; dir=/sys/fs/cgroup$own
 fi
 echo "$own" >$at/cgroup
 cat /proc/$PPID/cgroup >$at/cgroup-of-ns

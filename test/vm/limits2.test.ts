@@ -10,7 +10,7 @@ waits='echo ready >/ready; read x </go;'
 cat >/pre/all <<'end'
 #!/bin/sh
 at=$(cat /run/case)
-dir=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$1/cgroup)
+dir=/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/$1/cgroup); dir=\${dir%/inside}
 echo $dir >$at/dir
 cd $dir && grep -H . memory.max memory.swap.max memory.high cpu.max cpu.weight cpuset.cpus cpuset.mems pids.max io.max hugetlb.2MB.max >$at/values 2>$at/values-err
 exit 0

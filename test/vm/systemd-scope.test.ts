@@ -10,7 +10,7 @@ import { vmMissing } from "./lane.ts";
 /** What the host sees of the waiting child and of its scope, by the pre script. */
 const look = `#!/bin/sh
 at=$(cat /run/case)
-own=$(sed -n 's/^0:://p' /proc/$1/cgroup)
+own=$(sed -n 's/^0:://p' /proc/$1/cgroup); own=\${own%/inside}
 echo $own >$at/cgroup
 cd /sys/fs/cgroup$own && grep -H . memory.max memory.swap.max cpu.max pids.max >$at/values 2>/dev/null
 unit=$(echo $own | grep -o 'ns-[^/]*[.]scope') || exit 0
