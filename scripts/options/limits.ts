@@ -67,7 +67,8 @@ export const limitExamples: Examples = {
   },
   cgroup: {
     text: "The run's cgroup is made in /batch, which is made if it is not there.",
-    command: "ns -v --cgroup /batch -m 64M - ROOT /bin/true 2>&1 | grep -c '^ns: cgroup: .*/batch/ns-.*, memory'",
+    command:
+      "ns -v --cgroup /batch -m 64M - ROOT /bin/true 2>&1 | grep -c '^ns: cgroup: .*/batch/ns-.*, memory'",
     prints: "1",
     root: true,
   },
