@@ -40,7 +40,8 @@ const idOf = (fd: number): FileId | null =>
     return result < 0 ? null : fileId(memory.takeBytes(buffer, STATX_SIZE));
   });
 
-function idAt(path: Bytes): FileId {
+/** Which file the path leads to; "" when there is none. */
+export function idAt(path: Bytes): FileId {
   const fd = open(path, O.O_PATH);
   if (fd < 0) return "";
   const id = idOf(fd);
@@ -78,6 +79,12 @@ function handleBeside(root: Bytes, numberOf: (name: string) => number): Bait["ha
   close(outside);
   if (handle === null || is === null || is === own || deviceOf(is) !== deviceOf(own)) return null;
   return { bytes: handle, is };
+}
+
+/** Is it at least this version of Linux? */
+function isKernel(major: number, minor: number): boolean {
+  const [, first, second] = /^(\d+)\.(\d+)/.exec(text("/proc/sys/kernel/osrelease")) ?? [];
+  return Number(first) > major || (Number(first) === major && Number(second) >= minor);
 }
 
 /** The controllers of a hierarchy of cgroup v1: of the one with this controller, or of any. */
@@ -172,9 +179,11 @@ export function layBait(spec: Spec, facts: Facts): { bait: Bait; takeAway: () =>
       nodes: [...found.slice(0, MAX_NODES).map((disk) => `/dev/${disk.name}`), "/dev/mem", "/dev/port"],
       handle: handleBeside(spec.root, numberOf),
       hierarchy: hierarchyOf(),
+      guardsReleaseAgent: isKernel(5, 17),
       limit: limitOf(spec),
       capabilities: capabilitiesOf(spec, facts).reduce((mask, one) => mask | (1n << BigInt(one)), 0n),
       userNamespace: spec.user !== null,
+      onRootfs: facts.onRootfs,
     },
     takeAway() {
       for (const one of undo) one();

@@ -42,6 +42,8 @@ export interface Bait {
   readonly handle: { readonly bytes: Uint8Array; readonly is: FileId } | null;
   /** a cgroup v1 hierarchy of the host, by its controllers */
   readonly hierarchy: readonly Bytes[] | null;
+  /** to write its release_agent takes CAP_SYS_ADMIN outside (Linux 5.17) */
+  readonly guardsReleaseAgent: boolean;
   /** a limit of this run: its cgroup file system, with v1's controllers, and its file there */
   readonly limit: {
     readonly type: "cgroup" | "cgroup2";
@@ -51,6 +53,8 @@ export interface Bait {
   /** mask of the capabilities that INIT is to have */
   readonly capabilities: bigint;
   readonly userNamespace: boolean;
+  /** an initramfs, whose root lies below the container's */
+  readonly onRootfs: boolean;
 }
 
 /** Memory of the attacks' program. */

@@ -82,7 +82,8 @@ export const files = (): Attack[] => [
     name: "root-below",
     does: "unmount its own root and see the host's below it",
     closes: "--profile=app (in an initramfs)",
-    promised: CONFINED,
+    promised: ALWAYS,
+    excused: ({ onRootfs }) => onRootfs,
     ops: (_, room) => [
       op("unshare", CLONE.CLONE_NEWNS),
       opens("/proc/self/ns/mnt", O.O_RDONLY),

@@ -51,6 +51,15 @@ const remount = (path: Bytes): AttackOp => ({
   fine: ["EINVAL", "ENOENT"],
 });
 
+const releaseAgent = (name: string, does: string): Attack => ({
+  ...{ name, does, closes: USER, promised: CONFINED },
+  ops: ({ hierarchy }) =>
+    hierarchy === null
+      ? "the host has no cgroup v1 hierarchy"
+      : fresh("cgroup", "release_agent", ["ENOENT"], hierarchy),
+  judge: (_, { userNamespace, guardsReleaseAgent }) => !(userNamespace && guardsReleaseAgent),
+});
+
 export const switches = (): Attack[] => [
   writes("core-pattern", CORE_PATTERN, "have the host's kernel run a program when one crashes"),
   writes("modprobe", "/proc/sys/kernel/modprobe", "choose the program that loads the host's modules"),
@@ -116,26 +125,11 @@ export const switches = (): Attack[] => [
     // since Linux 6.7 a user namespace has one of its own; before that it could not mount it
     judge: (_, { userNamespace }) => !userNamespace,
   },
+  releaseAgent("release-agent", "choose a program that the host's kernel runs for a cgroup (CVE-2022-0492)"),
   {
-    name: "release-agent",
-    does: "choose a program that the host's kernel runs for a cgroup (CVE-2022-0492)",
-    closes: USER,
-    promised: CONFINED,
-    ops: ({ hierarchy }) =>
-      hierarchy === null
-        ? "the host has no cgroup v1 hierarchy"
-        : fresh("cgroup", "release_agent", ["ENOENT"], hierarchy),
-  },
-  {
-    name: "release-agent-nested",
-    does: "the same in user and cgroup namespaces of its own",
-    closes: USER,
-    promised: CONFINED,
+    ...releaseAgent("release-agent-nested", "the same in user and cgroup namespaces of its own"),
     flags: CLONE.CLONE_NEWUSER | CLONE.CLONE_NEWNS | CLONE.CLONE_NEWCGROUP,
-    ops: ({ hierarchy }) =>
-      hierarchy === null
-        ? "the host has no cgroup v1 hierarchy"
-        : fresh("cgroup", "release_agent", ["ENOENT"], hierarchy),
+    judge: (_, { guardsReleaseAgent }) => !guardsReleaseAgent,
   },
   {
     name: "limits",
