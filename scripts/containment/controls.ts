@@ -2,6 +2,7 @@
 import type { Bait } from "../../src/plan/attack/attack.ts";
 import { idAt } from "../../src/run/bait.ts";
 import { ATTACKER } from "./attacker.ts";
+import { everyPeerGroup, GROUP } from "./columns.ts";
 
 export interface Control {
   readonly name: string;
@@ -12,8 +13,6 @@ export interface Control {
   readonly needs?: string;
 }
 
-const GROUP = "4242";
-const everyPeerGroup = Array.from({ length: 20_000 }, (_, i) => `${i}`);
 const SHELL = "root=$1; shift";
 
 export const controls: readonly Control[] = [
@@ -59,6 +58,7 @@ export const controls: readonly Control[] = [
 export const SHOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   "root-below": "ns itself in an initramfs (test/vm/prove.test.ts)",
   "release-agent-nested": "kernels before 5.17 alone",
+  "uevent-helper": "kernels with CONFIG_UEVENT_HELPER",
   binfmt: "machines that have binfmt_misc mounted",
   terminal: "a test with a terminal of its own (test/e2e/prove.test.ts)",
 };
@@ -69,8 +69,6 @@ export const NEEDS_MACHINE: readonly string[] = [
   "device-files",
   "modprobe",
   "sysrq",
-  "uevent-helper",
-  "sysfs-fresh",
   "kcore",
   "modules",
   "kexec",

@@ -108,12 +108,17 @@ function limitOf({ limits }: Spec): Bait["limit"] {
   return null;
 }
 
-/** The caller's variables that the container is not to have. HOME and such may be the same by chance. */
+/** The caller's variables that the container is not to have. Some are the same everywhere. */
 function ownVariables(spec: Spec, facts: Facts): Bytes[] {
   const given = initEnvironment(spec, facts);
   return text("/proc/self/environ")
     .split("\0")
-    .filter((pair) => pair.includes("=") && !/^(HOME|PATH|TERM)=/.test(pair) && !given.includes(pair));
+    .filter(
+      (pair) =>
+        pair.includes("=") &&
+        !/^(HOME|LANG|LOGNAME|PATH|SHELL|TERM|USER)=/.test(pair) &&
+        !given.includes(pair),
+    );
 }
 
 function disks(): { name: Bytes; major: number; minor: number }[] {

@@ -105,6 +105,8 @@ export interface Attack {
   readonly flags?: number;
   /** its calls, or why it cannot be tried; the success of all is open, unless there is a judge */
   readonly ops: (bait: Bait, room: Room) => readonly AttackOp[] | string;
+  /** it may take mounts away that others need: it is made after those without, in this order */
+  readonly last?: number;
   /** what takes back what it made inside; failures do not matter */
   readonly clean?: readonly AttackOp[];
   /** from what was written to descriptor 1: is it open? Or why that cannot be told. */

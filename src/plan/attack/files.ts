@@ -82,6 +82,7 @@ export const files = (): Attack[] => [
     name: "root-below",
     does: "unmount its own root and see the host's below it",
     closes: "--profile=app (in an initramfs)",
+    last: 2,
     promised: ALWAYS,
     excused: ({ onRootfs }) => onRootfs,
     ops: (_, room) => [

@@ -1,5 +1,5 @@
 /** What he who is inside has of the host's privileges, as the kernel tells it. */
-import { ALWAYS, type Attack, op, PROFILED, resultOf, tellsFile, tellsResult } from "./attack.ts";
+import { ALWAYS, type Attack, op, PROFILED, resultOf, tellsFile, tellsId, tellsResult } from "./attack.ts";
 
 const PR_GET_NO_NEW_PRIVS = 39;
 
@@ -7,14 +7,24 @@ const PR_GET_NO_NEW_PRIVS = 39;
 const line = (status: string, name: string): string =>
   new RegExp(`^${name}:\\s*(\\S+)`, "m").exec(status)?.[1] ?? "";
 
-/** Whom uid 0 or whoever it is is outside, by the lines of a uid_map behind the status. */
-function uidOutside(output: string): number | null {
-  const uid = Number(line(output, "Uid"));
-  const map = output.slice(output.lastIndexOf("\n", output.search(/^ *\d+ +\d+ +\d+$/m)) + 1);
-  for (const [, inside, outside, count] of map.matchAll(/^ *(\d+) +(\d+) +(\d+)$/gm))
+const STATX = 256;
+const OWNER_AT = 20;
+/** What the kernel calls an owner who is not in the user namespace. */
+const NOBODY = 65534;
+
+/**
+ * Is whoever this is uid 0 outside of all user namespaces? He owns /proc/version then. Where he is called nobody that cannot
+ * be told apart, but his map says whom he is to the next one.
+ */
+function isRealRoot(output: string): boolean {
+  const status = output.slice(STATX);
+  const uid = Number(line(status, "Uid"));
+  const owner = output.charCodeAt(OWNER_AT) + output.charCodeAt(OWNER_AT + 1) * 256;
+  if (uid !== NOBODY) return uid === owner;
+  for (const [, inside, outside, count] of status.matchAll(/^ *(\d+) +(\d+) +(\d+)$/gm))
     if (uid >= Number(inside) && uid < Number(inside) + Number(count))
-      return uid - Number(inside) + Number(outside);
-  return null;
+      return uid - Number(inside) + Number(outside) === 0;
+  return false;
 }
 
 export const privileges = (): Attack[] => [
@@ -23,8 +33,12 @@ export const privileges = (): Attack[] => [
     does: "be root outside for every file and switch that only asks for uid 0",
     closes: "-u, with ids that own nothing on the host",
     promised: ["user"],
-    ops: (_, room) => [...tellsFile(room, "/proc/self/status"), ...tellsFile(room, "/proc/self/uid_map")],
-    judge: (output) => uidOutside(output) === 0,
+    ops: (_, room) => [
+      ...tellsId(room, "/proc/version"),
+      ...tellsFile(room, "/proc/self/status"),
+      ...tellsFile(room, "/proc/self/uid_map"),
+    ],
+    judge: isRealRoot,
   },
   {
     name: "capabilities",

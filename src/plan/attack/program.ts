@@ -107,7 +107,11 @@ export function encodeAttacks(
     return { attack, ops: missing === undefined ? ops : `this architecture has no ${missing.call}` };
   });
   const prelude = begin(room);
-  const main = attempts.flatMap(({ attack, ops }, index): AttackOp[] => {
+  const indices = [...attempts.keys()].sort(
+    (a, b) => (attacks[a]!.last ?? 0) - (attacks[b]!.last ?? 0) || a - b,
+  );
+  const main = indices.flatMap((index): AttackOp[] => {
+    const { attack, ops } = attempts[index]!;
     if (typeof ops === "string") return [];
     const record = room.bytes(new Uint8Array(RECORD_SIZE));
     memory.putBytes(record, mark);

@@ -82,11 +82,13 @@ export const switches = (): Attack[] => [
   {
     name: "switches-uncovered",
     does: "unmount what covers /proc/sys, and write core_pattern",
+    last: 1,
     closes: USER,
     promised: CONFINED,
     needs: CORE_PATTERN,
     ops: () => [
       op("unshare", CLONE.CLONE_NEWNS),
+      { ...op("mount", 0, "/proc", 0, MS.MS_REC | MS.MS_PRIVATE, 0), fine: ["EINVAL", "ENOENT"] },
       { ...op("umount2", "/proc/sys", 0), fine: ["EINVAL", "ENOENT"] },
       opens(CORE_PATTERN, O.O_WRONLY, "ENOENT"),
     ],
@@ -110,11 +112,11 @@ export const switches = (): Attack[] => [
   },
   {
     name: "sysfs-fresh",
-    does: "mount a /sys of its own, and write uevent_helper",
+    does: "mount a /sys of its own, and write the kernel's settings there",
     closes: USER,
     promised: CONFINED,
-    needs: "/sys/kernel/uevent_helper",
-    ops: () => fresh("sysfs", "kernel/uevent_helper", ["ENOENT"]),
+    needs: "/sys/kernel/rcu_expedited",
+    ops: () => fresh("sysfs", "kernel/rcu_expedited", ["ENOENT"]),
   },
   {
     name: "binfmt-fresh",
