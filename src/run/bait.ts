@@ -110,7 +110,7 @@ function limitOf({ limits }: Spec): Bait["limit"] {
 
 /** The caller's variables that the container is not to have. Some are the same everywhere. */
 function ownVariables(spec: Spec, facts: Facts): Bytes[] {
-  const given = initEnvironment(spec, facts);
+  const given = initEnvironment(spec, facts, null);
   return text("/proc/self/environ")
     .split("\0")
     .filter(

@@ -13,6 +13,8 @@ import type { Joining } from "./join.ts";
 import { networkPlace } from "./network.ts";
 import { type Promised, promiseTerminal } from "./terminal.ts";
 
+export type { Payload };
+
 /** What was found and opened for this run. */
 export interface Ready {
   readonly identity: Identity | null;

@@ -23,9 +23,8 @@ import { confine, isConfined, showBranch } from "./limits.ts";
 import { prepareJoin } from "./join.ts";
 import { listen } from "./listen.ts";
 import { endNetwork, startNetwork } from "./network.ts";
-import type { Payload } from "../plan/reaper.ts";
 import { runPre } from "./pre.ts";
-import { preparePlans } from "./prepare.ts";
+import { type Payload, preparePlans } from "./prepare.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { begin, lookAt, openStatus, type StatusTo, telling } from "./status.ts";
@@ -46,8 +45,7 @@ export interface RunOptions {
   readonly become?: readonly Bytes[];
   /** where status lines go (status.ts) */
   readonly status?: StatusTo | null;
-  /** what runs in INIT's place */
-  readonly payload?: Payload | null;
+  readonly payload?: Payload | null; // runs in INIT's place
 }
 
 /**

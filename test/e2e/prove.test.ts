@@ -20,7 +20,6 @@ import {
   root,
   rootTest,
   runCommand,
-  userIds,
 } from "../harness.ts";
 
 leavesNothing();
@@ -227,14 +226,29 @@ describe("controls", () => {
   });
 });
 
-test("on a terminal it tells whether that is the caller's", async () => {
-  const [program, ...words] = proveLine(true, []);
-  const file = join(folder, "on-terminal");
-  await Bun.write(file, "");
-  await runCommand(["chmod", "666", file]);
-  const terminal = onTerminal(["sh", "-c", '"$@" >"$0"', file, ...asOrdinary([program!, ...words])]);
-  expect(await terminal.ended).toBe(0);
-  const told = verdictsOf(await Bun.file(file).text());
-  expect(["held", "open"]).toContain(told.terminal!);
-  expect(userIds).toHaveLength(2);
+describe.each(callers)("on a terminal, %s", (_, unprivileged) => {
+  const onOne = async (name: string, options: string[]) => {
+    const file = join(folder, `${name}-${unprivileged}`);
+    await Bun.write(file, "");
+    const words = proveLine(unprivileged, options);
+    const terminal = onTerminal([
+      ...["sh", "-c", '"$@" >"$0"', file],
+      ...(unprivileged ? asOrdinary(words) : words),
+    ]);
+    const status = await terminal.ended;
+    const stdout = await Bun.file(file).text();
+    const { terminal: pushes, "process-group": signals } = verdictsOf(stdout);
+    return { status, pushes, signals, broken: brokenIn(stdout) };
+  };
+
+  test("the container's own is not the caller's", async () => {
+    const held = { status: 0, pushes: "held", signals: "held", broken: [] };
+    expect(await onOne("own", [])).toEqual(held);
+  });
+  test("with --tty=no it is, and the process group too", async () => {
+    const { status, signals, broken } = await onOne("callers", ["--tty=no"]);
+    expect({ status, signals }).toEqual({ status: 1, signals: "open" });
+    expect(broken).toContain("process-group");
+    if (!unprivileged) expect(broken).toContain("terminal");
+  });
 });

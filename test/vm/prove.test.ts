@@ -21,7 +21,8 @@ const told = (guest: Guest, name: string) => {
   return { setting, broken, open: of("open"), held: of("held") };
 };
 
-const loose = "--profile=app --cap-add=ALL --seccomp=none --unmask=ALL --bind=/sys:/sys";
+const loose =
+  "--profile=app --cap-add=ALL --seccomp=none --unmask=ALL --allow-device=all --dev=keep --bind=/sys:/sys";
 const script = `
 echo +memory +pids >/sys/fs/cgroup/cgroup.subtree_control
 mkdir -p /box/sys

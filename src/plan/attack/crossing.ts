@@ -110,8 +110,8 @@ export const crossing = (): Attack[] => [
   {
     name: "terminal",
     does: "push characters into the caller's terminal (TIOCSTI, CVE-2017-5226)",
-    closes: "redirect standard input, or run ns under script(1)",
-    promised: [],
+    closes: "leave out --tty=no, or redirect standard input",
+    promised: ALWAYS,
     ops: ({ terminal }, room) =>
       terminal === null
         ? "standard input is not a terminal"
@@ -125,8 +125,8 @@ export const crossing = (): Attack[] => [
   {
     name: "process-group",
     does: "signal the caller's process group by kill(0)",
-    closes: "redirect standard input",
-    promised: [],
+    closes: "leave out --tty=no, or redirect standard input",
+    promised: ALWAYS,
     ops: (_, room) => [{ ...op("getpgid", 0), save: "group" }, ...tellsResult("group", room)],
     // 0 is what a group whose leader is outside of the pid namespace has for a number
     judge: (output) => resultOf(output) === 0,

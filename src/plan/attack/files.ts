@@ -125,7 +125,7 @@ export const files = (): Attack[] => [
   {
     name: "disk",
     does: "make a device file for a disk of the machine and read it",
-    closes: "-u, or --cap-drop=MKNOD",
+    closes: "-u, --cap-drop=MKNOD, or a device cgroup without --allow-device",
     promised: ["user", "strict"],
     ops: ({ disk }) =>
       disk === null ? "no disk in /proc/partitions" : nodeOps(S_IFBLK, disk.major, disk.minor),
@@ -143,7 +143,7 @@ export const files = (): Attack[] => [
   {
     name: "device-files",
     does: "open a disk or the memory of the machine by a device file that the root has",
-    closes: "-u, or no such files in the root",
+    closes: "--dev=minimal, or a device cgroup without --allow-device",
     promised: [],
     ops: ({ nodes }, room) =>
       nodes.flatMap((path) => [{ ...opens(path, O.O_RDONLY), fine: REFUSALS }, ...tellsResult("file", room)]),
