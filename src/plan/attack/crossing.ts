@@ -7,7 +7,6 @@ import {
   fileId,
   op,
   opens,
-  PROFILED,
   resultOf,
   slot,
   tellsFile,
@@ -88,8 +87,8 @@ export const crossing = (): Attack[] => [
   {
     name: "session-keyring",
     does: "read the keys of the caller's session",
-    closes: "--profile=app",
-    promised: PROFILED,
+    closes: closing,
+    promised: ALWAYS,
     ops: ({ keyring }, room) =>
       keyring === null
         ? "the caller has no session keyring"

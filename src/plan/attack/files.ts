@@ -5,7 +5,6 @@ import {
   ALWAYS,
   type Attack,
   type AttackOp,
-  CONFINED,
   fileId,
   op,
   opens,
@@ -97,8 +96,8 @@ export const files = (): Attack[] => [
   {
     name: "file-handle",
     does: "open a file outside of the root by its inode number (shocker)",
-    closes: "-u, or --profile=app",
-    promised: CONFINED,
+    closes: "-u, or leave out --cap-add=DAC_READ_SEARCH",
+    promised: ALWAYS,
     ops: ({ handle }, room) =>
       handle === null
         ? "nothing outside lies on NEWROOT's file system, or that has no handles"
@@ -134,8 +133,8 @@ export const files = (): Attack[] => [
   {
     name: "memory-device",
     does: "make a device file for the machine's memory and read it",
-    closes: "-u, or --profile=app",
-    promised: CONFINED,
+    closes: "-u, or leave out --cap-add=SYS_RAWIO",
+    promised: ALWAYS,
     needs: "/dev/mem",
     ops: () => nodeOps(S_IFCHR, 1, 1),
     clean: removeNodes,

@@ -3,7 +3,7 @@
  * a call would do something its arguments are such that the kernel, once it has allowed it, finds them wrong.
  */
 import { CLONE } from "../../sys/constants.ts";
-import { type Attack, type AttackOp, CONFINED, op, PROFILED, type Setting } from "./attack.ts";
+import { ALWAYS, type Attack, type AttackOp, CONFINED, op, PROFILED, type Setting } from "./attack.ts";
 
 const PROFILE = "-u, or --profile=app";
 const FILTER = "--profile=app";
@@ -23,24 +23,25 @@ const calls = (
 ): Attack => ({ name, does, closes, promised, ops });
 
 const MACHINE = [PROFILE, CONFINED] as const;
+const TAKEN = ["leave out the --cap-add that gives it", ALWAYS] as const;
 const KERNEL = [FILTER, PROFILED] as const;
 
 /** Allowed, but the arguments are wrong. */
 const allowed = (one: AttackOp, ...fine: NonNullable<AttackOp["fine"]>): AttackOp => ({ ...one, fine });
 
 export const machine = (): Attack[] => [
-  calls("modules", "load a module into the host's kernel", MACHINE, (_, room) => [
+  calls("modules", "load a module into the host's kernel", TAKEN, (_, room) => [
     allowed(op("init_module", room.bytes(words(0, 0)), 8, ""), "ENOEXEC"),
   ]),
   calls("kexec", "start another kernel", MACHINE, () => [allowed(op("kexec_load", 0, 17, 0, 0), "EINVAL")]),
-  calls("clock", "set the machine's clock", MACHINE, (_, room) => [
+  calls("clock", "set the machine's clock", TAKEN, (_, room) => [
     allowed(op("settimeofday", 0, room.bytes(words(100_000, 0))), "EINVAL"),
   ]),
-  calls("accounting", "have the machine's processes accounted to a file", MACHINE, () => [
+  calls("accounting", "have the machine's processes accounted to a file", TAKEN, () => [
     allowed(op("acct", "/.ns-prove/none"), "ENOENT"),
   ]),
   calls("swap", "add a swap file", MACHINE, () => [allowed(op("swapon", "/.ns-prove/none", 0), "ENOENT")]),
-  calls("ports", "use the machine's I/O ports", MACHINE, () => [op("ioperm", 0x80, 1, 1)]),
+  calls("ports", "use the machine's I/O ports", TAKEN, () => [op("ioperm", 0x80, 1, 1)]),
   calls("kernel-log", "read the kernel's log", KERNEL, (_, { buffer }) => [
     op("syslog", SYSLOG_ACTION_READ_ALL, buffer, 64),
   ]),

@@ -113,8 +113,8 @@ export const outside = (): Attack[] => [
   {
     name: "packets",
     does: "read the host's network traffic",
-    closes: "-u, --profile=strict, or --cap-drop=NET_RAW",
-    promised: ["user", "strict"],
+    closes: "leave out --cap-add=NET_RAW",
+    promised: ALWAYS,
     ops: (_, room) => [
       op("socket", AF_PACKET, SOCK.SOCK_RAW, ETH_P_ALL),
       ...tellsLink(room, "/proc/self/ns/net"),

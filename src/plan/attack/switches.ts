@@ -141,7 +141,7 @@ export const switches = (): Attack[] => [
     ops: ({ limit }) =>
       limit === null ? "this run has no limit" : fresh(limit.type, limit.file, ["ENOENT"], limit.controllers),
   },
-  reads("kcore", "/proc/kcore", "read the machine's memory", CONFINED),
+  reads("kcore", "/proc/kcore", "read the machine's memory", ALWAYS),
   reads("keys", "/proc/keys", "see the keys in the kernel", PROFILED),
   reads("timer-list", "/proc/timer_list", "see the timers of all of the machine's processes", PROFILED),
   {
