@@ -69,7 +69,8 @@ export function prove(spec: Spec, options: Pick<RunOptions, "progress" | "status
   const facts = probe();
   const { bait, takeAway } = layBait(spec, facts);
   const output = scratch((memory) => call("memfd_create", memory.placeString("ns-prove"), MFD.MFD_CLOEXEC));
-  if (output < 0) throw new NsError(`cannot make memory for the results: ${errnoText(-output)}`);
+  if (output < 0)
+    throw new NsError(`cannot make memory for the results: ${errnoText(-output)}`, { errno: -output });
   let attacker: Attacker | null = null;
   try {
     attacker = makeAttacker(allAttacks(), bait);
@@ -80,7 +81,8 @@ export function prove(spec: Spec, options: Pick<RunOptions, "progress" | "status
       });
     call("lseek", output, 0, 0);
     const record = readAll(output, MAX_RECORD);
-    if (typeof record === "number") throw new NsError(`cannot read the results: ${errnoText(-record)}`);
+    if (typeof record === "number")
+      throw new NsError(`cannot read the results: ${errnoText(-record)}`, { errno: -record });
     const found = attacker.judge(record);
     const setting = settingOf(spec.security.profile, spec.user !== null, found);
     const broken = found.filter(

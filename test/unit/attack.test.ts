@@ -140,6 +140,7 @@ describe("what became of it", () => {
     [failed(0, "EPERM"), "held", "kill: operation not permitted"],
     [failed(0, "ESRCH"), "held", "kill: no such process"],
     [failed(1, "EACCES"), "held", "setns: permission denied"],
+    [failed(0, "EROFS"), "held", "kill: read-only file system"],
     [failed(1, "ESRCH"), "untestable", "setns: no such process"],
     [failed(1, "ENOSYS"), "untestable", "setns: not in this kernel"],
     [{ status: 31 }, "held", "killed by the seccomp filter"],
