@@ -10,6 +10,7 @@ export { type PlanLine, plan } from "./run/plan.ts";
 export { type Container, type ContainerOptions, start, startSpec } from "./run/container.ts";
 export { type RunOptions, run } from "./run/start.ts";
 export type { StatusTo } from "./run/status.ts";
+export { type Proof, prove } from "./run/prove.ts";
 export type { Standard } from "./run/standard.ts";
 export { type Finding, type Survey, survey } from "./run/survey/survey.ts";
 export { checkSupported } from "./run/unsupported.ts";

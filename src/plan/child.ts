@@ -22,7 +22,7 @@ import { enterClocks, hasOwnNetwork, namesInside, namespacesOf, ownClocks } from
 import { loopbackUp } from "./network.ts";
 import type { Op } from "./op.ts";
 import { initEnvironment } from "./process.ts";
-import { lastSteps } from "./reaper.ts";
+import { lastSteps, type Payload } from "./reaper.ts";
 import { makeTerminal, type Terminal } from "./terminal.ts";
 
 export interface Join {
@@ -61,6 +61,8 @@ export interface ChildPlace {
   /** the terminal that the container gets, and the child's end of the socket on which it is sent to ns */
   readonly terminal?: Terminal | null;
   readonly terminalSocket?: number;
+  /** what is executed in init's place (`ns prove`) */
+  readonly payload?: Payload | null;
   /** what the container's /etc/resolv.conf is to hold, if it is a copy */
   readonly resolvConf?: Bytes;
 }

@@ -5,7 +5,7 @@
  */
 import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
-import { PR, SIGNALS } from "../sys/constants.ts";
+import { AT_EMPTY_PATH, F, FD_CLOEXEC, PR, SIGNALS } from "../sys/constants.ts";
 import { type Op, slot } from "./op.ts";
 import { byDefault, freshStart } from "./process.ts";
 import { rulesArg } from "./supervise.ts";
@@ -19,6 +19,12 @@ const NOT_PASSED_ON = [4, 5, 7, 8, 9, 11, 19, 20, 21, 22];
 /** All other signals as a mask: all bits but those (two's complement). */
 const ALL_OTHERS = -1 - NOT_PASSED_ON.reduce((mask, signal) => mask + 2 ** (signal - 1), 0);
 
+/** A program that is executed in init's place, and what it writes to instead of the caller's output; descriptors. */
+export interface Payload {
+  readonly program: number;
+  readonly output: number;
+}
+
 export interface LastPlace {
   readonly report: number;
   readonly inherited: readonly number[];
@@ -26,22 +32,32 @@ export interface LastPlace {
   readonly terminal: Terminal | null;
   /** changes to init's own ids */
   readonly become: readonly Op[];
+  readonly payload?: Payload | null;
 }
 
 /** The signals, descriptors, environment and arguments of init, and its exec. */
-function executeInit(spec: Spec, facts: Facts, { inherited, become, environment }: LastPlace): Op[] {
+function executeInit(spec: Spec, facts: Facts, place: LastPlace): Op[] {
+  const { inherited, become, environment, payload = null } = place;
   const { arg0, umask, passFds } = spec.process;
   const argv: Bytes[] = [arg0 ?? spec.init, ...spec.args];
+  const program = [{ strings: argv }, { strings: environment }] as const;
   return [
     ...freshStart(facts, inherited, [], { umask, passFds }),
+    ...(payload === null ? [] : readyPayload(payload)),
     ...become,
-    {
-      call: "execve",
-      args: [spec.init, { strings: argv }, { strings: environment }],
-      step: "execute init",
-    },
+    payload === null
+      ? { call: "execve", args: [spec.init, ...program], step: "execute init" }
+      : { call: "execveat", args: [payload.program, "", ...program, AT_EMPTY_PATH], step: ATTACK },
   ];
 }
+
+const ATTACK = "execute the attacker";
+
+/** Before init's filter, which may not know these calls. */
+const readyPayload = ({ program, output }: Payload): Op[] => [
+  { call: "dup3", args: [output, 1, 0], step: ATTACK },
+  ...[program, output].map((fd): Op => ({ call: "fcntl", args: [fd, F.F_SETFD, FD_CLOEXEC], step: ATTACK })),
+];
 
 /** Closes all that init keeps for itself; nothing that was opened later has a higher number than these and a few more. */
 function closeAll(facts: Facts, { report }: LastPlace, passFds: readonly number[]): Op[] {

@@ -1,6 +1,7 @@
 /** Puts together the child's plans and what it is to have open. The last thing that start.ts does before the clone. */
 import { inheritedOf } from "../host/sources.ts";
 import { childPlan, enterPlan } from "../plan/child.ts";
+import type { Payload } from "../plan/reaper.ts";
 import { closeDescriptors } from "../plan/process.ts";
 import type { Identity } from "../spec/ids.ts";
 import type { Sources } from "../spec/mounts.ts";
@@ -11,6 +12,8 @@ import { compileFilter } from "./filter.ts";
 import type { Joining } from "./join.ts";
 import { networkPlace } from "./network.ts";
 import { type Promised, promiseTerminal } from "./terminal.ts";
+
+export type { Payload };
 
 /** What was found and opened for this run. */
 export interface Ready {
@@ -25,6 +28,7 @@ export interface Ready {
   readonly gate: readonly [number, number];
   readonly life: readonly [number, number];
   readonly report: readonly [number, number];
+  readonly payload: Payload | null;
 }
 
 /** The plans, what the child has open for them, and the terminal that it is to make. */
@@ -33,7 +37,9 @@ export function preparePlans(
   facts: Facts,
   ready: Ready,
 ): { plans: Plans; pipes: Pipes; promised: Promised | null } {
-  const { identity, inherited, sources, joining, path, rootTree, gate, life, report } = ready;
+  const { identity, sources, joining, path, rootTree, gate, life, report, payload } = ready;
+  const own = payload === null ? [] : [payload.program, payload.output];
+  const inherited = ready.inherited.filter((fd) => !own.includes(fd));
   const promised = promiseTerminal(spec, facts);
   const place = {
     ...joining.place,
@@ -44,8 +50,14 @@ export function preparePlans(
     ...(rootTree === undefined ? {} : { rootTree }),
     ...networkPlace(spec),
     ...(promised === null ? {} : { terminal: promised.terminal, terminalSocket: promised.childs }),
+    payload,
   };
-  const kept = [...inheritedOf(sources), ...joining.tasks, ...(rootTree === undefined ? [] : [rootTree])];
+  const kept = [
+    ...own,
+    ...inheritedOf(sources),
+    ...joining.tasks,
+    ...(rootTree === undefined ? [] : [rootTree]),
+  ];
   if (promised !== null) kept.push(promised.childs);
   return {
     promised,

@@ -24,7 +24,7 @@ import { prepareJoin } from "./join.ts";
 import { listen } from "./listen.ts";
 import { endNetwork, startNetwork } from "./network.ts";
 import { runPre } from "./pre.ts";
-import { preparePlans } from "./prepare.ts";
+import { type Payload, preparePlans } from "./prepare.ts";
 import { awaitReport, makePipe, reapNow } from "./task.ts";
 import { armPost, draftPost, type PostDraft, withPost } from "./post.ts";
 import { begin, lookAt, openStatus, type StatusTo, telling } from "./status.ts";
@@ -45,6 +45,7 @@ export interface RunOptions {
   readonly become?: readonly Bytes[];
   /** where status lines go (status.ts) */
   readonly status?: StatusTo | null;
+  readonly payload?: Payload | null; // runs in INIT's place
 }
 
 /**
@@ -62,7 +63,7 @@ export function run(spec: Spec, options: RunOptions = {}): Ended {
 
 function runContainer(
   spec: Spec,
-  { progress = null, become }: RunOptions,
+  { progress = null, become, payload = null }: RunOptions,
   post: PostDraft | null,
   status: number | null,
 ): Ended {
@@ -107,7 +108,7 @@ function runContainer(
     const report = makePipe("from the child");
     const joining = prepareJoin(cgroup, asks, joined === null);
     const confined = asks || joining.rest !== null;
-    const ready = { identity, inherited, sources, joining, path, rootTree, gate, life, report };
+    const ready = { identity, inherited, sources, joining, path, rootTree, gate, life, report, payload };
     const { plans, pipes, promised } = preparePlans(spec, facts, ready);
     say(() => `namespaces: ${namespacesOf(spec, facts).join(" ")}`);
     const started = insideNetwork(spec.namespaces.joinNet, () =>

@@ -45,6 +45,8 @@ const table = {
   EOPNOTSUPP: [95, "operation not supported"],
   EAFNOSUPPORT: [97, "address family not supported"],
   ETIMEDOUT: [110, "timed out"],
+  ECONNREFUSED: [111, "connection refused"],
+  ESTALE: [116, "stale file handle"],
   EUCLEAN: [117, "structure needs cleaning"],
   EDQUOT: [122, "disk quota exceeded"],
 } as const;

@@ -81,6 +81,9 @@ export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): numb
   return invoke(callNumber(name), a, b, c, d, e, f);
 }
 
+/** The same by number, for a call that no plan has. */
+export const callByNumber: Enter = (nr, a, b, c, d, e, f) => invoke(nr, a, b, c, d, e, f);
+
 /** Starts the task that plan/encode.ts laid out at this address; its process id, or -errno. */
 export const startTask = (address: number): number => invoke(START_TASK, address, 0, 0, 0, 0, 0);
 
