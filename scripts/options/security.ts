@@ -60,9 +60,9 @@ export const securityExamples: Examples = {
     prints: /CPU0/,
   },
   "allow-device": {
-    text: "The kernel's messages can be read, which no container can otherwise that root has started.",
+    text: "The control file of loop devices can be opened, which it cannot otherwise in a container that root has started.",
     command:
-      "ns --allow-device /dev/kmsg:r - ROOT /bin/sh -- -c 'mknod /tmp/log c 1 11; true </tmp/log && echo opened; rm /tmp/log'",
+      "ns --allow-device /dev/loop-control:r - ROOT /bin/sh -- -c 'mknod /tmp/loop c 10 237; true </tmp/loop && echo opened; rm /tmp/loop'",
     prints: "opened",
     root: true,
   },

@@ -1,6 +1,6 @@
 /**
  * Devices of the host: no node that a container makes, and none that its root brings, opens one of them. On cgroup v1 or
- * v2, whichever is here; test/vm/devices.test.ts has v2 with a disk. Here the host's kernel messages stand for its disk.
+ * v2, whichever is here; test/vm/devices.test.ts has v2 with a disk. Here the host's loop devices' control file stands for its disk.
  */
 import { afterEach, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -33,14 +33,14 @@ afterEach(async () => {
 const where = makeSmallRoot("devices", ["sh", "true", "cat", "ls", "mknod", "rm", "mkdir", "mount", "sleep"]);
 const make = (path: string, ...words: string[]) => Bun.spawnSync(["mknod", "-m", "666", path, ...words]);
 if (isRoot) {
-  make(join(where, "kmsg"), "c", "1", "11");
+  make(join(where, "loops"), "c", "10", "237");
   make(join(where, "null"), "c", "1", "3");
 }
 /** Opens a node of its own, one of the root's, and a harmless one. */
 const PROBE = `
-mknod /tmp/own c 1 11 && echo made
+mknod /tmp/own c 10 237 && echo made
 (true </tmp/own) && echo own; rm -f /tmp/own
-(true </kmsg) && echo root
+(true </loops) && echo root
 (true </null) && echo null
 true`;
 
@@ -78,15 +78,15 @@ describe("as root", () => {
     expect(await seen(["--profile=strict"])).toBe("null");
   });
   rootTest("what --allow-device names can be opened, by numbers, any minor, a file", async () => {
-    expect(await seen(["--allow-device", "c:1:11:r"])).toBe("made own root null");
-    expect(await seen(["--allow-device", "c:1:*"])).toBe("made own root null");
-    expect(await seen(["--allow-device", "/dev/kmsg:r"])).toBe("made own root null");
-    expect(await seen(["--allow-device", "c:1:11:w"])).toBe("made null");
-    expect(await seen(["--allow-device", "b:1:11:r"])).toBe("made null");
+    expect(await seen(["--allow-device", "c:10:237:r"])).toBe("made own root null");
+    expect(await seen(["--allow-device", "c:10:*"])).toBe("made own root null");
+    expect(await seen(["--allow-device", "/dev/loop-control:r"])).toBe("made own root null");
+    expect(await seen(["--allow-device", "c:10:237:w"])).toBe("made null");
+    expect(await seen(["--allow-device", "b:10:237:r"])).toBe("made null");
   });
   rootTest("a device file that is bound with dev can be opened, as readable as it is bound", async () => {
     const bound = (flags: string, redirection: string) =>
-      probe(["--bind", `/dev/kmsg:/log:${flags}`], `(true ${redirection}/log) 2>&1 && echo opened`);
+      probe(["--bind", `/dev/loop-control:/log:${flags}`], `(true ${redirection}/log) 2>&1 && echo opened`);
     expect((await bound("ro,dev", "<")).stdout).toBe("opened\n");
     expect((await bound("ro", "<")).stdout).toContain("ermission denied");
   });
@@ -110,7 +110,7 @@ describe("as root", () => {
       return text.trim().split("\n").join(" ");
     };
     expect(await of([])).toBe("made null");
-    expect(await of(["c:1:11:r"])).toBe("made own root null");
+    expect(await of(["c:10:237:r"])).toBe("made own root null");
     expect(await of(["all"])).toBe("made own root null");
   });
 });
@@ -119,9 +119,9 @@ describe("root inside cannot lift it", () => {
   v1Test("v1: not in the cgroup that it sees as its own, and it cannot leave that", async () => {
     const lift = `
 mkdir -p /tmp/cg && mount -t cgroup -o devices none /tmp/cg || exit 9
-(echo a >/tmp/cg/devices.allow) 2>&1; (echo c 1:11 r >/tmp/cg/devices.allow) 2>&1
+(echo a >/tmp/cg/devices.allow) 2>&1; (echo c 10:237 r >/tmp/cg/devices.allow) 2>&1
 echo $$ >/tmp/cg/tasks; mkdir /tmp/cg/deeper; (echo a >/tmp/cg/deeper/devices.allow) 2>&1; echo $$ >/tmp/cg/deeper/tasks
-(true </kmsg) && echo opened
+(true </loops) && echo opened
 ls /tmp/cg/.. >/dev/null; (true </null) && echo null`;
     const ran = await probe([], lift);
     expect(ran.status).toBe(0);
@@ -189,7 +189,7 @@ describe.each(callers)("what cannot be had is an error, %s", (_, unprivileged) =
   const start_ = (options: string[]) =>
     runCommand(line(unprivileged, ["/bin/true"], { options, root: where }), how);
   test("a file that is no device, and with --cgroup none", async () => {
-    expect(await start_(["--cgroup=none", "--allow-device", "c:1:11"])).toMatchObject({
+    expect(await start_(["--cgroup=none", "--allow-device", "c:10:237"])).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("--allow-device and --cgroup none exclude each other"),
     });
@@ -200,7 +200,7 @@ describe.each(callers)("what cannot be had is an error, %s", (_, unprivileged) =
     });
   });
   test.skipIf(!unprivileged)("a list from an ordinary user", async () => {
-    expect(await start_(["--allow-device", "c:1:11"])).toMatchObject({
+    expect(await start_(["--allow-device", "c:10:237"])).toMatchObject({
       status: 125,
       stderr: expect.stringMatching(/^ns: only root may restrict devices \(--allow-device\)\nnote: /),
     });
