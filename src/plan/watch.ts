@@ -116,5 +116,10 @@ export function endCgroup(end: CgroupEnd): Op[] {
     for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
     leave.push(...writeTo(`${left.own}/cgroup.procs`, "0"), removeDirectory(left.leaf));
   }
-  return [...endInside(end), removeDirectory(end.run), ...leave, ...goes.map((directory) => removeDirectory(directory))];
+  return [
+    ...endInside(end),
+    removeDirectory(end.run),
+    ...leave,
+    ...goes.map((directory) => removeDirectory(directory)),
+  ];
 }

@@ -7,9 +7,10 @@ import { batch } from "./batch.ts";
 import { check } from "./check.ts";
 import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";
+import { freezeCommand } from "./freeze.ts";
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [batch, check, completions];
+export const COMMANDS: readonly Command[] = [batch, check, completions, freezeCommand];
 
 /** The command that a line begins with; a PRE, which it might begin with otherwise, is an absolute path or -. */
 export const commandNamed = (name: Bytes | undefined): Command | undefined => {

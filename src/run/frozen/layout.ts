@@ -97,7 +97,15 @@ export function layOut(
       stopSignal: spec.pre === null ? stop.signal : SIGNALS.SIGTERM,
       grace: spec.pre === null ? (stop.grace ?? -1) : -1,
       lastGrace: stop.grace ?? 10_000,
-      ...{ deadline: 0, stopping: 0, other: 0, others: 0, stops: maskOf(STOPPING), stopped: 0, group: spec.pre === null ? 0 : 1 },
+      ...{
+        deadline: 0,
+        stopping: 0,
+        other: 0,
+        others: 0,
+        stops: maskOf(STOPPING),
+        stopped: 0,
+        group: spec.pre === null ? 0 : 1,
+      },
     },
     (offset, value) => memory.putI64(rulesAt + offset, value),
   );
