@@ -73,7 +73,7 @@ enum {
  * launcher(OP_BEGIN, task, stack) becomes a task, with the program's first stack as its first saved result. */
 enum {
     OP_LISTEN = -20, OP_HEED = -21, OP_CHECK = -22, OP_TELL = -23, OP_DIGITS = -24, OP_STORE = -25, OP_SAYS = -26,
-    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31
+    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32
 };
 enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, SIGCHLD = 17, ESRCH = 3, EAGAIN = 11, EBUSY = 16, EINVAL = 22, TRIES = 1000 };
 
@@ -251,8 +251,10 @@ static i64 isFine(struct op *op, i64 errnum) {
 }
 
 static i64 start(struct task *task);
+#if !defined(ALONE)
 /* Not inlined: its list of descriptors would then be on the stack of every task. */
 __attribute__((noinline)) static i64 keep(struct board *board, i64 signals);
+#endif
 
 /* Beside the 16 bits of a wait status: the deadline had passed. */
 enum { TIMED_OUT = 1 << 16, TIMED_OUT_STATUS = 124, KILLED = 137 };
@@ -411,6 +413,7 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
     }
 }
 
+#if !defined(ALONE) /* ns freeze: its files have neither a relay nor a keeper */
 /* Sends or receives a pty's two descriptors over a socket (unix(7), SCM_RIGHTS); more than 0 when that is done. */
 static i64 passPty(i64 nr, i64 socket, int *pty) {
     enum { SOL_SOCKET = 1, SCM_RIGHTS = 1 };
@@ -600,6 +603,7 @@ static i64 relay(struct ends *ends, i64 socket, i64 input, i64 output, i64 signa
     if (mine && ends->raw) giveSettings(ends->group, &before);
     return 0;
 }
+#endif
 
 /* The process as a program that stands alone: what its caller ignores is no longer ignored but blocked, and not for the
  * child; what is to be passed on to that is blocked until it is waited for, the others of the mask for ever. */
@@ -625,6 +629,13 @@ static i64 digits(u32 value, u8 *end) {
         *--end = 48 + value % 10;
         value = value / 10;
     } while (value);
+    return 0;
+}
+
+/* Leaves of so many words what is in both. */
+static i64 both(u32 *words, u32 *others, i64 count) {
+    i64 i;
+    for (i = 0; i < count; i++) words[i] = words[i] & others[i];
     return 0;
 }
 
@@ -723,10 +734,12 @@ static i64 perform(i64 nr, i64 *arg, u32 *failure) {
     if (nr == OP_FOREGROUND) return foreground(arg[0]);
     if (nr == OP_EXIT) return sys3(NR_exit_group, exitStatus(arg[0]), 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
+#if !defined(ALONE)
     if (nr == OP_KEEP) return keep((struct board *)arg[0], arg[1]);
     if (nr == OP_SEND) return sendPty(arg[0], arg[1], arg[2]);
     if (nr == OP_RELAY) return relay((struct ends *)arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
     if (nr == OP_SETTINGS) return giveSettings(arg[0], (void *)arg[1]);
+#endif
     if (nr == OP_LISTEN) return listen((struct rules *)arg[0], arg[1]);
     /* heed(descriptor): what a process tells of its failure is this task's own */
     if (nr == OP_HEED) return sys3(NR_read, arg[0], (i64)failure, 8) == 8 ? FAILED : 0;
@@ -736,6 +749,7 @@ static i64 perform(i64 nr, i64 *arg, u32 *failure) {
     if (nr == OP_STORE) return *(i64 *)arg[0] = arg[1] - arg[2], 0;
     if (nr == OP_SAYS) return says((long *)arg[0], (u8 *)arg[1]);
     if (nr == OP_ARGUMENTS) return takeArguments((long *)arg[0], (long *)arg[1], arg[2], (long *)arg[3]);
+    if (nr == OP_BOTH) return both((u32 *)arg[0], (u32 *)arg[1], arg[2]);
     if (nr == OP_REMOVE) return removeTree(-1, (u8 *)arg[0], arg[1], arg[2]);
     /* due(rules): the deadline counts from now; late(wait status): it had passed */
     if (nr == OP_DUE) return ((struct rules *)arg[0])->deadline += milliseconds(), 0;
@@ -811,6 +825,7 @@ static i64 start(struct task *task) {
     return pid;
 }
 
+#if !defined(ALONE)
 /* The parent is dead: so shall be all that it had started. Its descriptors, shared until now, are let go of first. */
 static void endAll(struct board *board) {
     enum { CLOSE_RANGE_UNSHARE = 2, SIGKILL = 9, WALL = 0x40000000 };
@@ -901,6 +916,7 @@ static i64 keep(struct board *board, i64 signals) {
         sys3(NR_write, board->wake, (i64)info, 1);
     }
 }
+#endif
 
 /* The one entry: any system call by its number, or, by numbers below 0, what the enum above says. */
 i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
@@ -913,7 +929,9 @@ i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_CATCH) return catchSignal(a);
     if (nr == OP_SUPERVISE) return supervise(a, (struct rules *)b, c);
     if (nr == OP_FOREGROUND) return foreground(a);
+#if !defined(ALONE)
     if (nr == OP_SETTINGS) return giveSettings(a, (void *)b);
+#endif
     return sys(nr, a, b, c, d, e, f);
 }
 

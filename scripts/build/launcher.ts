@@ -67,7 +67,7 @@ export function launchersToFreeze(): Record<string, { code: string; entry: numbe
   const clang = findClang("compiling the launchers that ns freeze takes");
   const made: Record<string, { code: string; entry: number }> = {};
   for (const arch of ["x64", "arm64", "armv7", "i686"] as const) {
-    const { code, entry } = compileWithClang(arch, clang);
+    const { code, entry } = compileWithClang(arch, clang, undefined, ["-DALONE"]);
     made[arch] = { code: Buffer.from(code).toString("base64"), entry };
   }
   return made;

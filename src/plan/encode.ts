@@ -40,6 +40,7 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   due: -28,
   late: -29,
   remove: -31,
+  both: -32,
 };
 
 const HEADER = 56;

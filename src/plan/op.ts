@@ -92,7 +92,8 @@ export type Alone =
   | "arguments"
   | "due"
   | "late"
-  | "remove";
+  | "remove"
+  | "both";
 
 export interface Op {
   readonly call: Call | Action;

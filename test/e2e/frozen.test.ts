@@ -159,7 +159,7 @@ describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
   });
 
   test("it takes at most 64 kB of memory while it waits, with its watcher", async () => {
-    const file = await shell(["-n"]);
+    const file = await shell();
     const waiting = launch(
       unprivileged
         ? asOrdinary([file, "--", "-c", "echo ready; exec sleep 1000"])

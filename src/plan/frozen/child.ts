@@ -12,6 +12,8 @@ import type { Descriptors } from "./descriptors.ts";
 import { FROZEN_FACTS } from "./facts.ts";
 
 const TIOCGPGRP = 0x540f;
+/** three sets of 64 bits (capset(2)) */
+const CAPABILITY_WORDS = 6;
 
 /** The step that tells a missing init from one that cannot be executed. */
 export const FIND_INIT = "find init";
@@ -51,13 +53,27 @@ const executeOrTell = (execute: Op, init: Spec["init"], argv: Place): Op[] => {
   ];
 };
 
-/** @param argv where init's arguments are */
+/** Nobody can be given a capability that the caller has not: what he has is asked, and no more than that is kept. */
+const keepWhatIsThere = (set: Op, there: Place): Op[] => {
+  const [header, wanted] = set.args;
+  return [
+    { ...set, call: "capget", args: [header!, there] },
+    { ...set, call: "both", args: [there, wanted!, CAPABILITY_WORDS] },
+    { ...set, args: [header!, there] },
+  ];
+};
+
+/**
+ * @param argv where init's arguments are
+ * @param capabilities memory for the caller's
+ */
 export function frozenChild(
   spec: Spec,
   identity: Identity | null,
   filter: Uint8Array | null,
   { gate, life, report, told, branches }: Descriptors,
   argv: Place,
+  capabilities: Place,
 ): Op[] {
   const tasks = branches.flatMap((branch) => (branch.tasks === null ? [] : [branch.tasks]));
   const place = {
@@ -66,6 +82,7 @@ export function frozenChild(
     ...(told === null ? {} : { join: { tasks, told: told[1] } }),
   };
   return [...enterPlan(spec, place), ...childPlan(spec, FROZEN_FACTS, place)].flatMap((op) => {
+    if (op.call === "capset" && spec.user === null) return keepWhatIsThere(op, capabilities);
     if (op.call === "setsid") return unlessOnTerminal(op);
     if (op.step === EXECUTE_INIT) return executeOrTell(op, spec.init, argv);
     return [op];

@@ -4,10 +4,13 @@
  */
 import type { Facts } from "../../spec/spec.ts";
 
+/** Every capability that there is (linux/capability.h): what the caller has not is taken from what init is to have. */
+const ALL = "1ffffffffff";
+
 /** Linux 5.12 or newer, and a caller who may do what the plan needs. */
 export const FROZEN_FACTS: Facts = {
   ...{ pid: 0, uid: 0, gid: 0 },
-  capabilities: { mask: "ffffffffffffffff", sysAdmin: true, setUid: true, setGid: true },
+  capabilities: { mask: ALL, bounding: ALL, sysAdmin: true, setUid: true, setGid: true },
   // the start itself sees to what its caller ignores (listen() in csrc/launcher.c)
   ignoredSignals: [],
   cgroupNamespace: true,

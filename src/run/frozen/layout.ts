@@ -112,6 +112,8 @@ export function layOut(
   const runs = branches.map(({ parent }) =>
     pathWithPid(memory, parent, RUN_ENDING, `${parent}/PID${RUN_ENDING}`),
   );
+  const capabilities = place(memory.reserve(24), "CAPABILITIES");
+  memory.clear(capabilities.at, 24);
   const pid = place(memory.reserve(16), '"PID"');
   memory.clear(pid.at, 16);
   const argv = [spec.process.arg0 ?? spec.init, ...spec.args];
@@ -119,7 +121,14 @@ export function layOut(
   const room = Math.floor((places.emptySize - 4 * STACK) / machine.word) - argv.length - 1;
   top += places.emptySize - 4 * STACK;
 
-  const child = frozenChild(spec, identity, filter, descriptors, place(list, `${argv.length} arguments`));
+  const child = frozenChild(
+    spec,
+    identity,
+    filter,
+    descriptors,
+    place(list, `${argv.length} arguments`),
+    capabilities,
+  );
   const pre = spec.pre === null ? [] : prePlan(spec, FROZEN_FACTS, spec.pre, pid, [], []);
   const watcher = frozenWatcher(spec, descriptors, branches, runs, NOBODY);
   const childTask = encode(child, {

@@ -43,6 +43,19 @@ export function forMachine(ops: readonly Op[], { calls, openFlags }: MachineAbi)
 const CALLS_OF_NS: Readonly<Record<string, true>> = Object.fromEntries(
   [
     ...["start", "supervise", "exit", "decimal", "foreground", "keep"],
-    ...["listen", "heed", "check", "tell", "digits", "store", "says", "arguments", "due", "late", "remove"],
+    ...[
+      "listen",
+      "heed",
+      "check",
+      "tell",
+      "digits",
+      "store",
+      "says",
+      "arguments",
+      "due",
+      "late",
+      "remove",
+      "both",
+    ],
   ].map((name) => [name, true]),
 );

@@ -33,6 +33,7 @@ export const calls = {
   write: 64,
   ppoll: 73,
   readlinkat: 78,
+  capget: 90,
   capset: 91,
   unshare: 97,
   clock_gettime: 113,

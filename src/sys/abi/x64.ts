@@ -31,6 +31,7 @@ export const calls = {
   setresuid: 117,
   setresgid: 119,
   getpgid: 121,
+  capget: 125,
   capset: 126,
   statfs: 137,
   fstatfs: 138,
