@@ -217,7 +217,9 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
           .replace(/\/\d+-\w+\//g, "/RUN/")
           .split("\n")
           .sort(),
-      ).toEqual(["inside", "inside/a", "inside/a/b", "inside/c"].map((path) => `/sys/fs/cgroup/ns/RUN/${path}`));
+      ).toEqual(
+        ["inside", "inside/a", "inside/a/b", "inside/c"].map((path) => `/sys/fs/cgroup/ns/RUN/${path}`),
+      );
       expect(status).toBe(8);
       nothingLeft("below");
     });
