@@ -1,13 +1,14 @@
 /* The launcher: the only machine code of ns's own. It knows no container; src/plan/ decides everything.
  *
  * Layout, mirrored by src/plan/encode.ts (all little-endian, a task is 8-byte aligned):
- *   task: 48 bytes: cloneFlags, stack, pidfd, report, base, count, all 64 bits; the ops; then the saved results, 64 bits each
+ *   task: 56 bytes: cloneFlags, stack, pidfd, report, base, count, rescue, all 64 bits; the ops; then the saved results, 64 bits each
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
  * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success;
- * flag 8 repeats it on EAGAIN, a thousand times in a task.
- * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
+ * flag 8 repeats it on EAGAIN, a thousand times in a task; flag 16 runs the op only if what is saved as `guard` is above 0.
+ * After its first failure a task goes on with the op number `rescue`, if that is not 0. Otherwise the failure is reported as two
+ * 32-bit numbers, base plus the op's index and its errno.
  *
  * Rules: no libc, no headers, no globals, no string literals, no data, so that the code runs wherever it is
  * mapped. scripts/build.ts refuses a launcher that is not position-independent.
@@ -28,12 +29,12 @@ struct op {
 };
 
 struct task {
-    i64 cloneFlags, stack, pidfd, report, base, count;
+    i64 cloneFlags, stack, pidfd, report, base, count, rescue;
     struct op ops[1];
 };
 
 enum {
-    STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, TRY_AGAIN = 8,
+    STOP_AT_ZERO = 1, ONLY_IF_KILLED = 2, SKIP_NEXT = 4, TRY_AGAIN = 8, ONLY_IF_SAVED = 16,
     NOWHERE = 255, MAX_ERRNO = 4095, SETUP_FAILED = 125
 };
 
@@ -68,7 +69,13 @@ enum {
     OP_START = -1, OP_RUN = -2, OP_SUPERVISE = -3, OP_EXIT = -4, OP_DECIMAL = -5, OP_CATCH = -6, OP_FOREGROUND = -7,
     OP_KEEP = -8, OP_SEND = -9, OP_RELAY = -10, OP_SETTINGS = -11
 };
-enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, ESRCH = 3, EAGAIN = 11, TRIES = 1000 };
+/* What a program that stands alone (src/plan/frozen/) does besides, each beside its function below. As an entry,
+ * launcher(OP_BEGIN, task, stack) becomes a task, with the program's first stack as its first saved result. */
+enum {
+    OP_LISTEN = -20, OP_HEED = -21, OP_CHECK = -22, OP_TELL = -23, OP_DIGITS = -24, OP_STORE = -25, OP_SAYS = -26,
+    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32
+};
+enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, SIGCHLD = 17, ESRCH = 3, EAGAIN = 11, EBUSY = 16, EINVAL = 22, TRIES = 1000 };
 
 /* How to wait for a child, mirrored by src/plan/supervise.ts. Times are milliseconds of CLOCK_MONOTONIC. */
 struct rules {
@@ -90,6 +97,10 @@ struct rules {
     i64 until;
     /* the process that gets the signals of this mask in the child's place: the one at the terminal; 0: none */
     i64 other, others;
+    /* signals go to the process group that the child leads */
+    i64 group;
+    /* mask of the signals that ask to stop; the first of them that came */
+    i64 stops, stopped;
 };
 
 /* Between whom a relay stands, mirrored by src/plan/relay.ts. */
@@ -116,7 +127,8 @@ static void anchor(void) {}
 enum {
     NR_read = 0, NR_write = 1, NR_openat = 257, NR_close = 3, NR_rt_sigaction = 13, NR_rt_sigprocmask = 14, NR_ioctl = 16,
     NR_clone = 56, NR_wait4 = 61, NR_kill = 62, NR_getppid = 110, NR_getpgid = 121, NR_rt_sigtimedwait = 128,
-    NR_clock_gettime = 228, NR_exit_group = 231, NR_ppoll = 271, NR_clone3 = 435, NR_close_range = 436, MEMORY = 12288,
+    NR_getdents64 = 217, NR_unlinkat = 263,
+    NR_clock_gettime = 228, NR_exit_group = 231, NR_ppoll = 271, NR_clone3 = 435, NR_close_range = 436, MEMORY = 16384,
     NR_sendmsg = 46, NR_recvmsg = 47
 };
 
@@ -143,6 +155,7 @@ __asm__(".text\n"
 enum {
     NR_ioctl = 29, NR_openat = 56, NR_close = 57, NR_read = 63, NR_write = 64, NR_exit_group = 94, NR_kill = 129,
     NR_rt_sigaction = 134, NR_rt_sigprocmask = 135, NR_rt_sigtimedwait = 137, NR_getpgid = 155, NR_clone = 220,
+    NR_getdents64 = 61, NR_unlinkat = 35,
     NR_wait4 = 260, NR_ppoll = 73, NR_clock_gettime = 113, NR_getppid = 173, NR_clone3 = 435, NR_close_range = 436,
     NR_sendmsg = 211, NR_recvmsg = 212, MEMORY = 65536 /* a page may have so many bytes */
 };
@@ -175,8 +188,9 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 248,
+    NR_getdents64 = 217, NR_unlinkat = 328,
     NR_openat = 322, NR_ppoll = 336, NR_clock_gettime = 263, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
-    NR_sendmsg = 296, NR_recvmsg = 297, MEMORY = 12288
+    NR_sendmsg = 296, NR_recvmsg = 297, MEMORY = 16384
 };
 
 /* The same three. Of 64-bit arguments the kernel gets the lower halves; its result is sign-extended. */
@@ -201,8 +215,9 @@ __asm__(".text\n"
 enum {
     NR_read = 3, NR_write = 4, NR_close = 6, NR_kill = 37, NR_ioctl = 54, NR_wait4 = 114, NR_clone = 120,
     NR_getpgid = 132, NR_rt_sigaction = 174, NR_rt_sigprocmask = 175, NR_rt_sigtimedwait = 177, NR_exit_group = 252,
+    NR_getdents64 = 220, NR_unlinkat = 301,
     NR_openat = 295, NR_ppoll = 309, NR_clock_gettime = 265, NR_getppid = 64, NR_clone3 = 435, NR_close_range = 436,
-    NR_sendmsg = 370, NR_recvmsg = 372, MEMORY = 12288
+    NR_sendmsg = 370, NR_recvmsg = 372, MEMORY = 16384
 };
 
 ASSEMBLY i64 sys(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f);
@@ -236,8 +251,10 @@ static i64 isFine(struct op *op, i64 errnum) {
 }
 
 static i64 start(struct task *task);
+#if !defined(ALONE)
 /* Not inlined: its list of descriptors would then be on the stack of every task. */
 __attribute__((noinline)) static i64 keep(struct board *board, i64 signals);
+#endif
 
 /* Beside the 16 bits of a wait status: the deadline had passed. */
 enum { TIMED_OUT = 1 << 16, TIMED_OUT_STATUS = 124, KILLED = 137 };
@@ -350,8 +367,8 @@ static i64 nextSignal(struct rules *rules) {
  * stop often enough or long ago. What the terminal sends to its whole process group has reached a child of the same group
  * already; if it has a handler for it, or there is no status file to tell, that is all. */
 static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
-    enum { WNOHANG = 1, SIGINT = 2, SIGKILL = 9, SIGTERM = 15, SIGCHLD = 17 };
-    i64 signal, fromTerminal;
+    enum { WNOHANG = 1, SIGINT = 2, SIGKILL = 9, SIGTERM = 15 };
+    i64 signal, fromTerminal, whom = rules->group ? -pid : pid;
     int status = 0;
     for (;;) {
         signal = sys3(NR_wait4, rules->who, (i64)&status, WNOHANG);
@@ -367,7 +384,7 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
                 rules->deadline = milliseconds() + rules->lastGrace;
                 rules->stopping = TIMED_OUT;
             }
-            sys3(NR_kill, pid, signal, 0);
+            sys3(NR_kill, whom, signal, 0);
             continue;
         }
         signal = nextSignal(rules);
@@ -378,6 +395,7 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
             sys3(NR_kill, rules->other, signal, 0);
             continue;
         }
+        if (!rules->stopped && rules->stops >> (signal - 1) & 1) rules->stopped = signal;
         if (fromTerminal && sys3(NR_getpgid, pid, 0, 0) != sys3(NR_getpgid, 0, 0, 0)) fromTerminal = 0;
         if (fromTerminal && (!statusFile || catches(statusFile, signal))) continue;
         if ((signal == SIGTERM || signal == SIGINT) && rules->patience) {
@@ -386,15 +404,16 @@ static i64 supervise(i64 pid, struct rules *rules, i64 statusFile) {
                 rules->deadline = milliseconds() + rules->grace;
             }
             if (++rules->impatience >= rules->patience) {
-                sys3(NR_kill, pid, SIGKILL, 0);
+                sys3(NR_kill, whom, SIGKILL, 0);
                 continue;
             }
         }
         if (fromTerminal) continue;
-        sys3(NR_kill, pid, signal == SIGTERM ? rules->stopSignal : signal, 0);
+        sys3(NR_kill, whom, signal == SIGTERM ? rules->stopSignal : signal, 0);
     }
 }
 
+#if !defined(ALONE) /* ns freeze: its files have neither a relay nor a keeper */
 /* Sends or receives a pty's two descriptors over a socket (unix(7), SCM_RIGHTS); more than 0 when that is done. */
 static i64 passPty(i64 nr, i64 socket, int *pty) {
     enum { SOL_SOCKET = 1, SCM_RIGHTS = 1 };
@@ -584,38 +603,187 @@ static i64 relay(struct ends *ends, i64 socket, i64 input, i64 output, i64 signa
     if (mine && ends->raw) giveSettings(ends->group, &before);
     return 0;
 }
+#endif
 
-static i64 perform(i64 nr, i64 *arg) {
+/* The process as a program that stands alone: what its caller ignores is no longer ignored but blocked, and not for the
+ * child; what is to be passed on to that is blocked until it is waited for, the others of the mask for ever. */
+static i64 listen(struct rules *rules, i64 others) {
+    enum { SIG_IGN = 1, LAST_SIGNAL = 64 };
+    long byDefault[8], before[8];
+    i64 signal, bit, blocked = rules->signals | others;
+    for (signal = 0; signal < 8; signal++) byDefault[signal] = 0;
+    for (signal = 1; signal <= LAST_SIGNAL; signal++) {
+        bit = (i64)1 << (signal - 1);
+        before[0] = 0;
+        sys(NR_rt_sigaction, signal, (i64)byDefault, (i64)before, 8, 0, 0);
+        if (before[0] != SIG_IGN) continue;
+        blocked = blocked | bit;
+        if (signal != SIGCHLD) rules->signals = rules->signals & ~bit;
+    }
+    return sys(NR_rt_sigprocmask, 2, (i64)&blocked, 0, 8, 0, 0);
+}
+
+/* Writes the digits of a number so that the last one stands right before `end`. */
+static i64 digits(u32 value, u8 *end) {
+    do {
+        *--end = 48 + value % 10;
+        value = value / 10;
+    } while (value);
+    return 0;
+}
+
+/* Leaves of so many words what is in both. */
+static i64 both(u32 *words, u32 *others, i64 count) {
+    i64 i;
+    for (i = 0; i < count; i++) words[i] = words[i] & others[i];
+    return 0;
+}
+
+/* Was the program given this one word as argument? */
+static i64 says(long *stack, u8 *text) {
+    u8 *word = (u8 *)stack[2];
+    if (stack[0] != 2) return 0;
+    for (; *word && *word == *text; text++) word++;
+    return *word == *text;
+}
+
+/* Makes a list of those words and of the program's arguments, which begin with "--", if they are not too many. */
+static i64 takeArguments(long *stack, long *list, i64 most, long *words) {
+    enum { E2BIG = 7, DASH = 45 };
+    u8 *word = (u8 *)stack[2];
+    i64 i;
+    while (*words) *list++ = *words++;
+    *list = 0;
+    if (stack[0] < 2) return 0;
+    if (word[0] != DASH || word[1] != DASH || word[2]) return -EINVAL;
+    if (stack[0] - 2 > most) return -E2BIG;
+    for (i = 0; i < stack[0] - 2; i++) list[i] = stack[3 + i];
+    list[i] = 0;
+    return 0;
+}
+
+/* Removes a directory of which only directories have to be removed: a cgroup, with those below it, so many deep.
+ * @param flags with which a directory is opened */
+static i64 removeTree(i64 at, u8 *name, i64 flags, i64 depth) {
+    enum { AT_REMOVEDIR = 512, DT_DIR = 4, LENGTH = 16, TYPE = 18, NAME = 19, DOT = 46, ENOTEMPTY = 39 };
+    u8 list[1024], *entry;
+    i64 fd, size, result = sys3(NR_unlinkat, at, (i64)name, AT_REMOVEDIR);
+    if ((result != -EBUSY && result != -ENOTEMPTY) || depth == 0) return result;
+    fd = sys3(NR_openat, at, (i64)name, flags);
+    while ((size = sys3(NR_getdents64, fd, (i64)list, 1024)) > 0)
+        for (entry = list; entry < list + size; entry += entry[LENGTH] | entry[LENGTH + 1] << 8)
+            /* a cgroup may have no name that begins with a dot */
+            if (entry[TYPE] == DT_DIR && entry[NAME] != DOT) removeTree(fd, entry + NAME, flags, depth - 1);
+    sys3(NR_close, fd, 0, 0);
+    return sys3(NR_unlinkat, at, (i64)name, AT_REMOVEDIR);
+}
+
+/* What a task says of its failure: for the ops up to that number which no row before is for, what was tried, and the exit
+ * status that stands for it. */
+struct row {
+    u32 last, status;
+    i64 text;
+};
+
+struct table {
+    /* strings: the errors' words one after the other, words before a status and a signal, what closes a line */
+    i64 names, exited, stopped, end;
+    struct row rows[1];
+};
+
+/* Beside errnos: the failure of a process by its exit status, and a signal that asked to stop. */
+enum { FAILED = -65536, BY_STATUS = 4096, BY_SIGNAL = 8192 };
+
+static void say(u8 *text) {
+    i64 size = 0;
+    while (text[size]) size++;
+    sys3(NR_write, 2, (i64)text, size);
+}
+
+/* Tells the failure on standard error; its exit status, as a wait status. */
+static i64 tell(u32 *failure, struct table *table) {
+    struct row *row = table->rows;
+    u8 number[16], *name = (u8 *)table->names;
+    i64 error = failure[1], i;
+    while (row->last < failure[0]) row++;
+    say((u8 *)row->text);
+    decimal(error & (BY_STATUS - 1), number);
+    if (error >= BY_STATUS) {
+        say((u8 *)(error >= BY_SIGNAL ? table->stopped : table->exited));
+        name = number;
+    } else {
+        for (i = 1; i < error && *name; i++)
+            while (*name++) {}
+        if (*name < 32) name = number;
+    }
+    say(name);
+    say((u8 *)table->end);
+    return (error >= BY_SIGNAL ? 128 + error - BY_SIGNAL : (i64)row->status) << 8;
+}
+
+/* Did a process end well, and did nobody ask to stop meanwhile? */
+static i64 check(i64 waitStatus, struct rules *rules, u32 *failure) {
+    failure[1] = rules->stopped ? BY_SIGNAL + rules->stopped : BY_STATUS + exitStatus(waitStatus);
+    return rules->stopped || waitStatus ? FAILED : 0;
+}
+
+static i64 perform(i64 nr, i64 *arg, u32 *failure) {
+    if (nr >= 0) return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
     if (nr == OP_START) return start((struct task *)arg[0]);
     if (nr == OP_SUPERVISE) return supervise(arg[0], (struct rules *)arg[1], arg[2]);
     if (nr == OP_FOREGROUND) return foreground(arg[0]);
     if (nr == OP_EXIT) return sys3(NR_exit_group, exitStatus(arg[0]), 0, 0);
     if (nr == OP_DECIMAL) return decimal(arg[0], (u8 *)arg[1]);
+#if !defined(ALONE)
     if (nr == OP_KEEP) return keep((struct board *)arg[0], arg[1]);
     if (nr == OP_SEND) return sendPty(arg[0], arg[1], arg[2]);
     if (nr == OP_RELAY) return relay((struct ends *)arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
     if (nr == OP_SETTINGS) return giveSettings(arg[0], (void *)arg[1]);
-    return sys(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+#endif
+    if (nr == OP_LISTEN) return listen((struct rules *)arg[0], arg[1]);
+    /* heed(descriptor): what a process tells of its failure is this task's own */
+    if (nr == OP_HEED) return sys3(NR_read, arg[0], (i64)failure, 8) == 8 ? FAILED : 0;
+    if (nr == OP_CHECK) return check(arg[0], (struct rules *)arg[1], failure);
+    if (nr == OP_DIGITS) return digits(arg[0], (u8 *)arg[1]);
+    /* store(where, a, b): a - b, for an op of another task */
+    if (nr == OP_STORE) return *(i64 *)arg[0] = arg[1] - arg[2], 0;
+    if (nr == OP_SAYS) return says((long *)arg[0], (u8 *)arg[1]);
+    if (nr == OP_ARGUMENTS) return takeArguments((long *)arg[0], (long *)arg[1], arg[2], (long *)arg[3]);
+    if (nr == OP_BOTH) return both((u32 *)arg[0], (u32 *)arg[1], arg[2]);
+    if (nr == OP_REMOVE) return removeTree(-1, (u8 *)arg[0], arg[1], arg[2]);
+    /* due(rules): the deadline counts from now; late(wait status): it had passed */
+    if (nr == OP_DUE) return ((struct rules *)arg[0])->deadline += milliseconds(), 0;
+    return nr == OP_LATE ? arg[0] & TIMED_OUT : -EINVAL;
 }
 
 static i64 *savedOf(struct task *task) { return (i64 *)(task->ops + task->count); }
 
 /* Runs the ops in order. 0, or 1 when one has failed, which `failure` then tells. */
 static i64 runOps(struct task *task, u32 *failure) {
-    i64 i, j, arg[6], result, tries = 0, *saved = savedOf(task);
+    i64 i, j, arg[6], result, tries = 0, rescue = task->rescue, *saved = savedOf(task);
+    u32 now[2];
     for (i = 0; i < task->count; i++) {
         struct op *op = &task->ops[i];
         if (op->flags & ONLY_IF_KILLED && exitStatus(saved[op->guard]) != KILLED) continue;
+        if (op->flags & ONLY_IF_SAVED && saved[op->guard] <= 0) continue;
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? saved[op->arg[j]] : op->arg[j];
-        result = perform(op->nr, arg);
+        now[0] = task->base + i;
+        result = op->nr == OP_TELL ? tell(failure, (struct table *)arg[0]) : perform(op->nr, arg, now);
         if (result == -EAGAIN && op->flags & TRY_AGAIN && tries++ < TRIES) {
             i--;
             continue;
         }
         if (result < 0 && result >= -MAX_ERRNO && !isFine(op, -result)) {
-            failure[0] = task->base + i;
-            failure[1] = -result;
-            return 1;
+            now[1] = -result;
+            result = FAILED;
+        }
+        if (result == FAILED) {
+            failure[0] = now[0];
+            failure[1] = now[1];
+            if (!rescue) return 1;
+            i = rescue - 1;
+            rescue = 0;
+            continue;
         }
         if (result == 0 && op->flags & STOP_AT_ZERO) break;
         if (op->save != NOWHERE) saved[op->save] = result;
@@ -657,6 +825,7 @@ static i64 start(struct task *task) {
     return pid;
 }
 
+#if !defined(ALONE)
 /* The parent is dead: so shall be all that it had started. Its descriptors, shared until now, are let go of first. */
 static void endAll(struct board *board) {
     enum { CLOSE_RANGE_UNSHARE = 2, SIGKILL = 9, WALL = 0x40000000 };
@@ -720,7 +889,7 @@ static void obey(struct board *board) {
  * it in that memory how they fare. It waits for commands, for reports, and for the two signals that `signals` reads:
  * SIGCHLD, and the one that the death of its parent (or of the thread that made it) sends. */
 static i64 keep(struct board *board, i64 signals) {
-    enum { SIGCHLD = 17, POLLIN = 1, MAX_POLLED = 4096 };
+    enum { POLLIN = 1, MAX_POLLED = 4096 };
     struct job *job, *polled[MAX_POLLED];
     struct { int fd; short events, revents; } list[MAX_POLLED];
     u32 info[32];
@@ -747,15 +916,22 @@ static i64 keep(struct board *board, i64 signals) {
         sys3(NR_write, board->wake, (i64)info, 1);
     }
 }
+#endif
 
 /* The one entry: any system call by its number, or, by numbers below 0, what the enum above says. */
 i64 launcher(i64 nr, i64 a, i64 b, i64 c, i64 d, i64 e, i64 f) {
     if (nr == OP_START) return start((struct task *)a);
     if (nr == OP_RUN) runTask((struct task *)a);
+    if (nr == OP_BEGIN) {
+        savedOf((struct task *)a)[0] = b;
+        runTask((struct task *)a);
+    }
     if (nr == OP_CATCH) return catchSignal(a);
     if (nr == OP_SUPERVISE) return supervise(a, (struct rules *)b, c);
     if (nr == OP_FOREGROUND) return foreground(a);
+#if !defined(ALONE)
     if (nr == OP_SETTINGS) return giveSettings(a, (void *)b);
+#endif
     return sys(nr, a, b, c, d, e, f);
 }
 

@@ -13,7 +13,7 @@ import { type Level, LEVELS } from "./bench/levels.ts";
 import { measure, median, whyNot } from "./bench/measure.ts";
 import { findMemoryPlace } from "./bench/memory-place.ts";
 import { putMeasured } from "./bench/page.ts";
-import { type Peer, peers } from "./bench/peers.ts";
+import { freezeFor, type Peer, peers } from "./bench/peers.ts";
 import { INIT, makePlace, type Place, removePlace } from "./bench/place.ts";
 import { compare, type LevelResult, type Results, ratiosOf, rowsOf } from "./bench/results.ts";
 import { tables } from "./bench/table.ts";
@@ -25,7 +25,7 @@ const BARE = LEVELS[0]!;
 
 /** Where a peer's executable is; the project's own are in the place. */
 const programOf = (peer: Peer): string | null =>
-  peer.name === "ns" || peer.name === "C reference" ? peer.name : Bun.which(peer.name);
+  peer.name.startsWith("ns") || peer.name === "C reference" ? peer.name : Bun.which(peer.name);
 
 function measureLevel(level: Level, all: readonly Peer[], place: Place, rounds: number): LevelResult {
   const commands: Record<string, string[]> = {};
@@ -103,7 +103,11 @@ async function measureWaiting(all: readonly Peer[], place: Place): Promise<Recor
 
 function sizes(all: readonly Peer[], place: Place): Record<string, number> {
   const paths = all.map((peer) => {
-    const own: Record<string, string> = { ns: place.ns, "C reference": place.reference };
+    const own: Record<string, string> = {
+      ns: place.ns,
+      "ns, frozen": peer.command("", BARE, place, [INIT])![0]!,
+      "C reference": place.reference,
+    };
     return [peer.name, own[peer.name] ?? programOf(peer)] as const;
   });
   return Object.fromEntries(
@@ -160,6 +164,8 @@ if (process.getuid?.() !== 0) throw new Error("the benchmark needs root");
 const place = await makePlace();
 try {
   const all = peers(findMemoryPlace());
+  freezeFor(INIT, LEVELS, place);
+  freezeFor(WAITING_INIT[0]!, [BARE], place);
   if (values.short) runShort(all, place, rounds);
   else writeDocs(await measureAll(all, place, rounds));
 } finally {

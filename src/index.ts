@@ -6,6 +6,7 @@ export { appArmorProfile } from "./host/survey/apparmor.ts";
 export { NsError } from "./spec/error.ts";
 export type { Facts, Spec } from "./spec/spec.ts";
 export { END_NAME, endAfterWaiting, type Ended, type Outcome, type Progress } from "./run/end.ts";
+export { freeze, notFrozen, showFrozen } from "./run/freeze.ts";
 export { type PlanLine, plan } from "./run/plan.ts";
 export { type Container, type ContainerOptions, start, startSpec } from "./run/container.ts";
 export { type RunOptions, run } from "./run/start.ts";

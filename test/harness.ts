@@ -42,8 +42,32 @@ Bun.spawn(["setsid", "sh", "-c", 'read -r _; rm -rf --one-file-system -- "$1"', 
 /** The program under test, where an ordinary user can execute it. */
 export const ns = join(folder, "ns");
 const built = process.env.NS_BIN ?? join(project, "build/linux-x64-rel/ns");
-copyFileSync(built, ns);
+/** NS_UNDER_TEST=frozen: what is under test is what `ns freeze` writes, frozen anew for each run. */
+export const isFrozen = process.env.NS_UNDER_TEST === "frozen";
+const frozenFiles = join(folder, "frozen");
+if (isFrozen) freezeEach();
+else copyFileSync(built, ns);
 chmodSync(ns, 0o755);
+
+/** What ns says: a frozen start says less of it, and never more than one line. */
+export function expectSaid(stderr: string, all: string): void {
+  if (isFrozen) expect(stderr).toMatch(/^ns: cannot [^\n]+\n$|^ns: init [^\n]+\n$/);
+  else expect(stderr).toStartWith(all);
+}
+
+/** Puts a program in ns's place that freezes its words into a file and becomes that. */
+function freezeEach(): void {
+  const real = join(folder, "ns-real");
+  copyFileSync(built, real);
+  chmodSync(real, 0o755);
+  mkdirSync(frozenFiles);
+  chmodSync(frozenFiles, 0o1777);
+  const freeze = `file=$(mktemp -u ${frozenFiles}/XXXXXXXXXX); ${real} freeze -o "$file" "$@" || exit`;
+  // there is nobody to say each step
+  const quiet =
+    'own=1; for word; do shift; [ "$word" = -- ] && own=; [ "$own$word" = 1-v ] || set -- "$@" "$word"; done';
+  writeFileSync(ns, `#!/bin/sh\n${quiet}\n${freeze}\nexec "$file"\n`);
+}
 
 /** Makes a busybox root with scripts/mk-test-root.sh. */
 export function makeRoot(name = "root"): string {
@@ -228,6 +252,7 @@ export function processesLeft(): string[] {
       try {
         // the programs that ns makes of itself lie in memory; theirs are those that name this folder, or nothing yet
         if (readlinkSync(`/proc/${pid}/exe`).startsWith("/memfd:ns")) return isOurs(pid);
+        if (readlinkSync(`/proc/${pid}/exe`).startsWith(frozenFiles)) return true;
         const { ino, dev } = statSync(`/proc/${pid}/exe`);
         return dev === device && inodes.has(ino);
       } catch {

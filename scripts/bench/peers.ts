@@ -1,5 +1,5 @@
 /** ns and its peers: the command with which each starts a program at a level, as far as it can do that. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type Level, MEMORY_LIMIT, OUTSIDE_ID } from "./levels.ts";
 import { makeBundle } from "./oci.ts";
 import type { Place } from "./place.ts";
@@ -20,18 +20,39 @@ export interface Peer {
 const isBare = ({ user, network, memory }: Level): boolean => !user && !network && !memory;
 const slug = ({ name }: Level): string => name.replaceAll(" ", "-");
 
+/** What stands behind `ns`, for the level. */
+function nsWords(level: Level, { root }: Place, init: string): string[] {
+  const options = [
+    level.user ? "-u" : [],
+    level.network ? "-n" : [],
+    level.memory ? `-m${MEMORY_LIMIT}` : [],
+  ];
+  const ids = level.user ? [OUTSIDE_ID, OUTSIDE_ID] : [];
+  return [...options.flat(), "-", root, init, ...ids];
+}
+
 const ns: Peer = {
   name: "ns",
-  command(_, level, place, [init, ...args]) {
-    const options = [
-      level.user ? "-u" : [],
-      level.network ? "-n" : [],
-      level.memory ? `-m${MEMORY_LIMIT}` : [],
-    ];
-    const ids = level.user ? [OUTSIDE_ID, OUTSIDE_ID] : [];
-    return [place.ns, ...options.flat(), "-", place.root, init!, ...ids, "--", ...args];
-  },
+  command: (_, level, place, [init, ...args]) => [place.ns, ...nsWords(level, place, init!), "--", ...args],
 };
+
+const frozenFile = (level: Level, init: string, { folder }: Place): string =>
+  join(folder, `frozen-${slug(level)}-${basename(init)}`);
+
+/** The same start as a file of its own, which freezeFor() has made. */
+const frozen: Peer = {
+  name: "ns, frozen",
+  command: (_, level, place, [init, ...args]) => [frozenFile(level, init!, place), "--", ...args],
+};
+
+/** Freezes a start of this init for each of the levels. @throws Error when ns refuses */
+export function freezeFor(init: string, levels: readonly Level[], place: Place): void {
+  for (const level of levels) {
+    const words = ["freeze", "-o", frozenFile(level, init, place), ...nsWords(level, place, init)];
+    const made = Bun.spawnSync([place.ns, ...words]);
+    if (made.exitCode !== 0) throw new Error(`ns freeze: ${made.stderr}`);
+  }
+}
 
 /** Where the static C reference makes its cgroup, and what it writes; null: no version 1 memory controller. */
 export type MemoryPlace = { readonly directory: string; readonly settings: string } | null;
@@ -134,6 +155,7 @@ const podman: Peer = {
 /** In the order of the tables. crun refuses to run where both versions of cgroups are mounted. */
 export const peers = (memory: MemoryPlace): readonly Peer[] => [
   ns,
+  frozen,
   reference(memory),
   bwrap,
   unshare,

@@ -81,12 +81,13 @@ export function compileWithClang(
   arch: ClangArchitecture,
   clang: Clang,
   source: string = launcherSource,
+  defines: readonly string[] = [],
 ): Code {
   const folder = mkdtempSync(join(tmpdir(), "ns-clang-"));
   try {
     const object = join(folder, "launcher.o");
     // relative names: paths must not matter for the result
-    runProgram([clang.clang, ...MACHINES[arch], ...FLAGS, "-c", source, "-o", object]);
+    runProgram([clang.clang, ...MACHINES[arch], ...FLAGS, ...defines, "-c", source, "-o", object]);
     const [first, second] = PLACES.map((place) => linkAt(object, place, clang, folder)) as [Code, Code];
     if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
       throw new BuildError("csrc/launcher.c is not position-independent: linked at two places it differs");

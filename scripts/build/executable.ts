@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { version } from "../../package.json";
 import { alignFile } from "../align.ts";
 import { fetchBase } from "./base.ts";
-import { launcherFor, launcherHash } from "./launcher.ts";
+import { launcherFor, launcherHash, launchersToFreeze } from "./launcher.ts";
 import { type Compiler, nativeTarget, TARGETS, type TargetName } from "./targets.ts";
 import { BuildError } from "./tools.ts";
 
@@ -48,6 +48,7 @@ export async function buildTarget(
     define: {
       NS_LAUNCHER: JSON.stringify([...words]),
       NS_LAUNCHER_ENTRY: String(launcher.entry),
+      NS_LAUNCHERS: JSON.stringify(options.release ? launchersToFreeze() : {}),
       NS_BUILD: JSON.stringify({ version, type, target: name, launcher: hash }),
       "process.arch": JSON.stringify(arch),
       "process.platform": JSON.stringify(name.startsWith("android") ? "android" : "linux"),

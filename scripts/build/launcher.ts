@@ -59,6 +59,20 @@ export function launcherFor(arch: Architecture, compiler: Compiler): Compiled {
   return made;
 }
 
+/**
+ * The launchers of all machines, by clang, whose code is half as large, for `ns freeze` (src/sys/launchers.ts).
+ * @throws BuildError when there is no clang
+ */
+export function launchersToFreeze(): Record<string, { code: string; entry: number }> {
+  const clang = findClang("compiling the launchers that ns freeze takes");
+  const made: Record<string, { code: string; entry: number }> = {};
+  for (const arch of ["x64", "arm64", "armv7", "i686"] as const) {
+    const { code, entry } = compileWithClang(arch, clang, undefined, ["-DALONE"]);
+    made[arch] = { code: Buffer.from(code).toString("base64"), entry };
+  }
+  return made;
+}
+
 /** What `ns --version` and the build show of it: the first 12 digits of its SHA-256. */
 export const launcherHash = ({ head }: Launcher): string =>
   new Bun.CryptoHasher("sha256").update(head).digest("hex").slice(0, 12);

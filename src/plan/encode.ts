@@ -2,19 +2,21 @@
  * Lays a plan out in memory for the launcher.
  *
  * Layout, mirrored by csrc/launcher.c (all little-endian, a task is 8-byte aligned):
- *   task: 48 bytes: cloneFlags, stack, pidfd, report, base, count, all 64 bits; the ops; then the saved results, 64 bits each
+ *   task: 56 bytes: cloneFlags, stack, pidfd, report, base, count, rescue, all 64 bits; the ops; then the saved results, 64 bits each
  *   op:    64 bytes: nr (32 bits); save, refs, flags, guard (8 bits each); fine[8] (8 bits each); arg[6] (64 bits each)
  * An op is one system call, or one of those below. Bit j of refs makes arg[j] the number of a saved result; save
  * (255: nowhere) keeps the result; an errno in fine is no failure. Flag 1 ends the task quietly when the result is 0;
  * flag 2 runs the op only if the wait status saved as `guard` tells of SIGKILL (or 137); flag 4 skips the next op on success;
- * flag 8 repeats it on EAGAIN, a thousand times in a task.
- * The first failure is reported as two 32-bit numbers, base plus the op's index and its errno.
+ * flag 8 repeats it on EAGAIN, a thousand times in a task; flag 16 runs the op only if what is saved as `guard` is above 0.
+ * After its first failure a task goes on with the op number `rescue`, if that is not 0. Otherwise the failure is reported as two
+ * 32-bit numbers, base plus the op's index and its errno.
  */
 import { type Call, calls } from "../sys/abi.ts";
 import { errnoNumber } from "../sys/errno.ts";
 import { arena } from "../sys/kernel.ts";
 import type { Memory } from "../sys/memory.ts";
-import type { Action, Op, Slot } from "./op.ts";
+import type { Bytes } from "../sys/bytes.ts";
+import type { Action, Op, Place, Slot } from "./op.ts";
 
 /** The numbers that stand for what is no system call. */
 const ACTIONS: Readonly<Record<Action, number>> = {
@@ -27,9 +29,21 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   send: -9,
   relay: -10,
   settings: -11,
+  listen: -20,
+  heed: -21,
+  check: -22,
+  tell: -23,
+  digits: -24,
+  store: -25,
+  says: -26,
+  arguments: -27,
+  due: -28,
+  late: -29,
+  remove: -31,
+  both: -32,
 };
 
-const HEADER = 48;
+const HEADER = 56;
 const OP = 64;
 const SLOTS = 254;
 const STACK = 16384;
@@ -41,6 +55,7 @@ const STOP_AT_ZERO = 1;
 const ONLY_IF_KILLED = 2;
 const SKIP_NEXT = 4;
 const TRY_AGAIN = 8;
+const ONLY_IF_SAVED = 16;
 const SIGCHLD = 17;
 const CLONE_INTO_CGROUP = 2 ** 33;
 
@@ -66,6 +81,14 @@ export interface TaskOptions {
   readonly cgroup?: number;
   /** bytes of stack for a child that is started with it; a program's own task has the program's */
   readonly stack?: number;
+  /** number of the op that a task goes on with after its first failure; 0: none */
+  readonly rescue?: number;
+  /** where a stack ends that there is already */
+  readonly stackAt?: number;
+  /** results that are there from the beginning */
+  readonly given?: readonly Slot[];
+  /** bytes of an address in a list of strings */
+  readonly word?: 4 | 8;
   /** system call numbers, when it is for another architecture than this one */
   readonly calls?: Readonly<Record<Call, number>>;
 }
@@ -83,11 +106,11 @@ export function sizeOf(ops: readonly Op[], stack = STACK): number {
     size += OP + 8;
     for (const arg of args) {
       if (typeof arg === "string") add(arg.length);
-      else if (typeof arg === "number" || "slot" in arg) continue;
+      else if (typeof arg === "number" || "slot" in arg || "at" in arg) continue;
       else if ("memory" in arg) add(arg.memory.length);
       else if ("filter" in arg) add(arg.filter.length + 16);
       else if ("task" in arg) add(sizeOf(arg.task));
-      else for (const text of arg.strings) add(text.length + 8);
+      else for (const text of arg.strings) add((typeof text === "string" ? text.length : 0) + 8);
     }
   }
   return size;
@@ -96,12 +119,13 @@ export function sizeOf(ops: readonly Op[], stack = STACK): number {
 /** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
 export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
   const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
-  const slots: Slot[] = [];
+  const slots: Slot[] = options.given === undefined ? [] : [...options.given];
+  const { word = 8 } = options;
 
   const encodeInner = (inner: readonly Op[], base: number, flags = CLONE_VM): number => {
     const { report, calls } = options;
-    return encodeTask(inner, { flags, report, base, stack: INNER_STACK, ...(calls && { calls }) }, memory)
-      .address;
+    const task = { flags, report, base, word, stack: INNER_STACK, ...(calls && { calls }) };
+    return encodeTask(inner, task, memory).address;
   };
   const encodeOp = (op: Op, at: number): void => {
     let refs = 0;
@@ -111,8 +135,9 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
       if (typeof arg === "number") value = arg;
       else if (typeof arg === "string") value = memory.placeString(arg);
       else if ("memory" in arg) value = memory.placeBuffer(arg.memory);
-      else if ("filter" in arg) value = placeFilter(arg.filter, memory);
-      else if ("strings" in arg) value = placeStrings(arg.strings, memory);
+      else if ("filter" in arg) value = placeFilter(arg.filter, memory, word);
+      else if ("strings" in arg) value = placeStrings(arg.strings, memory, word);
+      else if ("at" in arg) value = arg.at;
       else if ("task" in arg) value = encodeInner(arg.task, arg.base, arg.flags);
       else {
         const number = slots.indexOf(arg.slot);
@@ -125,11 +150,12 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     memory.putU32(at, numberOf(op.call, options.calls ?? calls) >>> 0);
     memory.putByte(at + 4, op.save === undefined ? NOWHERE : slotFor(op.save));
     memory.putByte(at + 5, refs);
-    const guard = op.onlyIfKilled;
+    const guard = op.onlyIfKilled ?? op.onlyIf;
     memory.putByte(
       at + 6,
       (op.stopAtZero ? STOP_AT_ZERO : 0) |
-        (guard === undefined ? 0 : ONLY_IF_KILLED) |
+        (op.onlyIfKilled === undefined ? 0 : ONLY_IF_KILLED) |
+        (op.onlyIf === undefined ? 0 : ONLY_IF_SAVED) |
         (op.skipNext ? SKIP_NEXT : 0) |
         (op.tryAgain ? TRY_AGAIN : 0),
     );
@@ -149,11 +175,12 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const { cgroup } = options;
   memory.putI64(address, (options.flags | SIGCHLD) + (cgroup === undefined ? 0 : CLONE_INTO_CGROUP));
   const stack = options.stack ?? STACK;
-  memory.putI64(address + 8, memory.reserve(stack) + stack);
+  memory.putI64(address + 8, options.stackAt ?? memory.reserve(stack) + stack);
   memory.putI64(address + 16, cgroup ?? -1);
   memory.putI64(address + 24, options.report);
   memory.putI64(address + 32, options.base ?? 0);
   memory.putI64(address + 40, ops.length);
+  memory.putI64(address + 48, options.rescue ?? 0);
   const replace = (index: number, op: Op): void => encodeOp(op, address + HEADER + OP * index);
   ops.forEach((op, index) => {
     replace(index, op);
@@ -164,20 +191,26 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   };
 }
 
+/** An address, in as many bytes as the program's are. */
+function putWord(memory: Memory, at: number, value: number, word: 4 | 8): void {
+  if (word === 8) memory.putI64(at, value);
+  else memory.putU32(at, value);
+}
+
 /** A filter and what points to it (struct sock_fprog); the latter's address. */
-function placeFilter(filter: Uint8Array, memory: Memory): number {
+function placeFilter(filter: Uint8Array, memory: Memory, word: 4 | 8): number {
   const program = memory.reserve(16);
   memory.putI64(program, filter.length / 8);
-  memory.putI64(program + 8, memory.placeBuffer(filter));
+  putWord(memory, program + word, memory.placeBuffer(filter), word);
   return program;
 }
 
-/** A NULL-terminated list of strings; its address. */
-export function placeStrings(strings: readonly string[], memory: Memory): number {
-  const list = memory.reserve(8 * (strings.length + 1));
+/** A NULL-terminated list of strings, or of addresses; its own address. */
+export function placeStrings(strings: readonly (Bytes | Place)[], memory: Memory, word: 4 | 8 = 8): number {
+  const list = memory.reserve(word * (strings.length + 1));
   strings.forEach((text, i) => {
-    memory.putI64(list + 8 * i, memory.placeString(text));
+    putWord(memory, list + word * i, typeof text === "string" ? memory.placeString(text) : text.at, word);
   });
-  memory.putI64(list + 8 * strings.length, 0);
+  putWord(memory, list + word * strings.length, 0, word);
   return list;
 }

@@ -39,7 +39,16 @@ export type Slot =
   | "input"
   | "output"
   | "signals"
-  | "relay";
+  | "relay"
+  | "stack"
+  | "self"
+  | "asked";
+
+/** Something whose address is known: what it is, in words. */
+export interface Place {
+  readonly at: number;
+  readonly means: string;
+}
 
 export type Arg =
   | number
@@ -50,7 +59,9 @@ export type Arg =
   /** a task for `start`: a child that shares this one's memory until it executes something; base and flags as in TaskOptions */
   | { readonly task: readonly Op[]; readonly base: number; readonly flags?: number }
   /** a NULL-terminated list of strings, as execve(2) takes */
-  | { readonly strings: readonly Bytes[] }
+  | { readonly strings: readonly (Bytes | Place)[] }
+  /** memory that is there already */
+  | Place
   /** a filter of so many instructions as seccomp(2) takes it (struct sock_fprog) */
   | { readonly filter: Uint8Array }
   /** memory that the kernel reads or writes, and what it holds in words */
@@ -66,7 +77,23 @@ export type Action =
   | "keep"
   | "send"
   | "relay"
-  | "settings";
+  | "settings"
+  | Alone;
+
+/** What only a program that stands alone does (frozen/). */
+export type Alone =
+  | "listen"
+  | "heed"
+  | "check"
+  | "tell"
+  | "digits"
+  | "store"
+  | "says"
+  | "arguments"
+  | "due"
+  | "late"
+  | "remove"
+  | "both";
 
 export interface Op {
   readonly call: Call | Action;
@@ -81,6 +108,8 @@ export interface Op {
   readonly stopAtZero?: true;
   /** skip this op unless the wait status under this name tells of SIGKILL */
   readonly onlyIfKilled?: Slot;
+  /** skip this op unless the result under this name is above 0 */
+  readonly onlyIf?: Slot;
   /** repeat it on EAGAIN: openat2(2) says so when anything at all has been renamed or mounted meanwhile */
   readonly tryAgain?: true;
   /** skip the next op if this one succeeds */

@@ -2,14 +2,14 @@
 import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { AT_FDCWD, O, PR, SIGNALS } from "../sys/constants.ts";
-import { type Op, slot } from "./op.ts";
+import { type Op, type Place, slot } from "./op.ts";
 import { freshStart, preEnvironment } from "./process.ts";
 
 /** A script of the user's. */
 interface Script {
   readonly name: "pre script" | "post script";
   readonly path: Bytes;
-  readonly args: readonly string[];
+  readonly args: readonly (string | Place)[];
   readonly env: readonly Bytes[];
   /** it is killed when ns dies */
   readonly dies: boolean;
@@ -53,11 +53,16 @@ export function prePlan(
   spec: Spec,
   facts: Facts,
   pre: Bytes,
-  pid: number | "PID",
+  pid: number | "PID" | Place,
   inherited: readonly number[],
   caught: readonly number[],
 ): Op[] {
-  const script = { path: pre, args: [`${pid}`], env: preEnvironment(spec), dies: true };
+  const script = {
+    path: pre,
+    args: [typeof pid === "object" ? pid : `${pid}`],
+    env: preEnvironment(spec),
+    dies: true,
+  };
   return scriptPlan({ name: "pre script", ...script }, facts, inherited, caught);
 }
 

@@ -3,7 +3,7 @@
  */
 import { type Bytes, quote } from "../sys/bytes.ts";
 import * as k from "../sys/constants.ts";
-import type { Arg, Op } from "./op.ts";
+import type { Arg, Op, Place } from "./op.ts";
 
 type Names = Readonly<Record<string, number>>;
 type Shape = Names | "directory" | "signal" | "octal" | "device" | "hex" | "pointer";
@@ -78,7 +78,8 @@ function showNumber(value: number, shape: Shape | null | undefined): string {
   return flags(value, shape);
 }
 
-const showStrings = (strings: readonly Bytes[]): string => `[${strings.map(quote).join(", ")}]`;
+const showStrings = (strings: readonly (Bytes | Place)[]): string =>
+  `[${strings.map((text) => (typeof text === "string" ? quote(text) : text.means)).join(", ")}]`;
 
 function showArg(arg: Arg, shape: Shape | null | undefined): string {
   if (typeof arg === "number") return showNumber(arg, shape);
@@ -87,6 +88,7 @@ function showArg(arg: Arg, shape: Shape | null | undefined): string {
   if ("filter" in arg) return `{${arg.filter.length / 8} instructions}`;
   if ("strings" in arg) return showStrings(arg.strings);
   if ("task" in arg) return "TASK";
+  if ("at" in arg) return arg.means;
   return arg.means === "" ? "buffer" : arg.means;
 }
 

@@ -27,6 +27,11 @@ export interface Rules {
   /** the process that gets the signals of the mask `others` in the child's place; 0: none */
   readonly other: number;
   readonly others: number;
+  /** signals go to the process group that the child leads */
+  readonly group?: 0 | 1;
+  /** mask of the signals that ask to stop; the first of them that came */
+  readonly stops?: number;
+  readonly stopped?: number;
 }
 
 /** Mirrored by struct rules in csrc/launcher.c. */
@@ -44,10 +49,16 @@ const ORDER: readonly (keyof Rules)[] = [
   "until",
   "other",
   "others",
+  "group",
+  "stops",
+  "stopped",
 ];
 
 /** Bytes that the rules take. */
 export const RULES_SIZE = 8 * ORDER.length;
+
+/** Where in them one is. */
+export const ruleAt = (name: keyof Rules): number => 8 * ORDER.indexOf(name);
 
 /** Where in them `until` is. */
 export const UNTIL_AT = 80;
@@ -60,12 +71,12 @@ export const TIMED_OUT = 1 << 16;
 
 /** Writes the rules as 64-bit words. */
 export function putRules(rules: Rules, put: (offset: number, value: number) => void): void {
-  for (let i = 0; i < ORDER.length; i++) put(8 * i, rules[ORDER[i]!]);
+  for (let i = 0; i < ORDER.length; i++) put(8 * i, rules[ORDER[i]!] ?? 0);
 }
 
 /** Reads them back. */
 export function takeRules(get: (offset: number) => number): Rules {
-  const rules: Partial<Record<keyof Rules, number>> = {};
+  const rules: { -readonly [K in keyof Rules]?: number } = {};
   ORDER.forEach((name, i) => {
     rules[name] = get(8 * i);
   });

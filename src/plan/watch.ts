@@ -7,7 +7,7 @@ import { type Bytes, show } from "../sys/bytes.ts";
 import type { Work } from "../spec/mounts.ts";
 import { AT_FDCWD, AT_REMOVEDIR, O, SIGNALS } from "../sys/constants.ts";
 import type { ErrnoName } from "../sys/errno.ts";
-import { type Op, slot } from "./op.ts";
+import { type Arg, type Op, slot } from "./op.ts";
 
 const POLLIN = 1;
 
@@ -70,9 +70,10 @@ export interface CgroupEnd {
 
 const GONE_OR_IN_USE: readonly ErrnoName[] = ["ENOENT", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"];
 
-export const removeDirectory = (path: Bytes): Op => ({
+/** @param place where the path is in memory, if it is there already */
+export const removeDirectory = (path: Bytes, place: Arg = path): Op => ({
   call: "unlinkat",
-  args: [AT_FDCWD, path, AT_REMOVEDIR],
+  args: [AT_FDCWD, place, AT_REMOVEDIR],
   step: `remove the cgroup ${path}`,
   fine: GONE_OR_IN_USE,
 });
@@ -115,5 +116,10 @@ export function endCgroup(end: CgroupEnd): Op[] {
     for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
     leave.push(...writeTo(`${left.own}/cgroup.procs`, "0"), removeDirectory(left.leaf));
   }
-  return [...endInside(end), removeDirectory(end.run), ...leave, ...goes.map(removeDirectory)];
+  return [
+    ...endInside(end),
+    removeDirectory(end.run),
+    ...leave,
+    ...goes.map((directory) => removeDirectory(directory)),
+  ];
 }

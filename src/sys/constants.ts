@@ -71,7 +71,7 @@ export const O = {
   O_PATH: 0x200000,
 } as const;
 
-export const F = { F_SETFD: 2, F_GETFL: 3, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
+export const F = { F_GETFD: 1, F_SETFD: 2, F_GETFL: 3, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
 export const FD_CLOEXEC = 1;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_NO_MAGICLINKS = 0x02;

@@ -11,6 +11,8 @@ const PROGRAM_HEADER = 56;
 const SEGMENTS = 3;
 /** Where the launcher's code begins in the head. */
 export const CODE_AT = HEADER + SEGMENTS * PROGRAM_HEADER;
+/** Where the head tells how far the code goes, with the entry that runs a task behind it (p_filesz). */
+export const CODE_SIZE_AT = HEADER + 32;
 /** The head's size. */
 export { HEAD_SIZE };
 /** Where the head is mapped: the lowest address that the kernel allows (vm.mmap_min_addr). */

@@ -82,7 +82,7 @@ test("only what lies between the marks of the page is replaced", () => {
 });
 
 test("a peer is asked only for what it can do, and ns and the reference for everything", () => {
-  const place = { folder: "", root: "/r", ns: "/ns", empty: "", timer: "", reference: "/ref" };
+  const place = { folder: "/f", root: "/r", ns: "/ns", empty: "", timer: "", reference: "/ref" };
   const all = peers({ directory: "/c", settings: "a=1" }).filter(({ name }) => !/crun|runc/.test(name));
   const last = LEVELS.at(-1)!;
   const able = all.flatMap((peer) => {
@@ -91,6 +91,7 @@ test("a peer is asked only for what it can do, and ns and the reference for ever
   });
   expect(able).toEqual([
     "/ns -u -n -m67108864 - /r /i 65534 65534 --",
+    "/f/frozen-everything-i --",
     "/ref -u 65534 65534 -n -m /c a=1 /r /i",
   ]);
 });

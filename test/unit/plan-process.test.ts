@@ -80,6 +80,7 @@ test("rules are laid out as the launcher reads them, masks of 64 bits too", () =
   const rules = {
     ...{ who: -1, signals: -1 - 2 ** 8, caught: 3, patience: 3, impatience: 1, stopSignal: 37, grace: -1 },
     ...{ lastGrace: 10_000, deadline: 2 ** 41, stopping: 1, until: 0, other: 7, others: 2 ** 27 },
+    ...({ group: 1, stops: 2 ** 14, stopped: 0 } as const),
   };
   const arg = rulesArg(rules);
   if (typeof arg !== "object" || !("memory" in arg)) throw new Error("not memory");
@@ -89,5 +90,5 @@ test("rules are laid out as the launcher reads them, masks of 64 bits too", () =
   expect(takeRules((at) => Number(view.getBigInt64(at, true)))).toEqual(rules);
   const offsets: number[] = [];
   putRules(rules, (offset) => offsets.push(offset));
-  expect(offsets).toEqual(Array.from({ length: 13 }, (_, i) => 8 * i));
+  expect(offsets).toEqual(Array.from({ length: 16 }, (_, i) => 8 * i));
 });

@@ -33,6 +33,7 @@ export const calls = {
   write: 64,
   ppoll: 73,
   readlinkat: 78,
+  capget: 90,
   capset: 91,
   unshare: 97,
   clock_gettime: 113,
@@ -64,6 +65,7 @@ export const calls = {
   memfd_create: 279,
   bpf: 280,
   execveat: 281,
+  renameat2: 276,
   statx: 291,
   pidfd_send_signal: 424,
   open_tree: 428,
@@ -90,7 +92,7 @@ export const openFlags = { O_DIRECTORY: 0x4000, O_NOFOLLOW: 0x8000 } as const;
 /** Where memory can be written (Abi): a page may have 4, 16 or 64 KiB. */
 export const WRITABLE_AT = 65536;
 
-export const HEAD_SIZE = 16384;
+export const HEAD_SIZE = 20480;
 
 /** e_machine (elf(5)). */
 export const MACHINE = 183;

@@ -31,6 +31,7 @@ export const calls = {
   setresuid: 117,
   setresgid: 119,
   getpgid: 121,
+  capget: 125,
   capset: 126,
   statfs: 137,
   fstatfs: 138,
@@ -52,6 +53,7 @@ export const calls = {
   openat: 257,
   mkdirat: 258,
   unlinkat: 263,
+  renameat2: 316,
   readlinkat: 267,
   faccessat: 269,
   ppoll: 271,
@@ -87,10 +89,10 @@ export const calls = {
 /** O_ flags that are not the same on every architecture (arch/x86 has those of asm-generic/fcntl.h). */
 export const openFlags = { O_DIRECTORY: 0x10000, O_NOFOLLOW: 0x20000 } as const;
 
-/** Where memory can be written (Abi): behind the three pages of the head (elf.ts). */
-export const WRITABLE_AT = 12288;
+/** Where memory can be written (Abi): behind the four pages of the head (elf.ts). */
+export const WRITABLE_AT = 16384;
 
-export const HEAD_SIZE = 12288;
+export const HEAD_SIZE = 16384;
 
 /** e_machine (elf(5)). */
 export const MACHINE = 62;

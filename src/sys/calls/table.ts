@@ -33,6 +33,11 @@ const make = {
   arm: (): CallArch => ({ name: "arm", audit: 0x40000028, calls: tableOf(arm), foreignFrom: null }),
 };
 
+const texts = { x64, arm64, arm, i386 } as const;
+
+/** All calls of one kind of program by their names. */
+export const tableNamed = (name: keyof typeof texts): CallTable => tableOf(texts[name]);
+
 /** The machine's own kind of programs, and the older kind that its kernel may run beside it. */
 export const nativeArch = (machine: "x64" | "arm64"): CallArch => make[machine]();
 export const compatArch = (machine: "x64" | "arm64"): CallArch =>

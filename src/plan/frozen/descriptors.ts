@@ -1,0 +1,40 @@
+/**
+ * The descriptors of a frozen start. It closes all that it was started with, but for those that init is to keep, and the
+ * kernel gives the lowest number that is free: so the numbers are known when it is planned, in the order of opening.
+ */
+import type { Spec } from "../../spec/spec.ts";
+import type { FrozenBranch } from "./cgroup.ts";
+
+type Pipe = readonly [number, number];
+
+export interface Descriptors {
+  readonly root: number;
+  /** for each of the run's cgroups: its directory, locked, and on version 1 its file `tasks` */
+  readonly branches: readonly { readonly lock: number; readonly tasks: number | null }[];
+  readonly gate: Pipe;
+  readonly life: Pipe;
+  readonly report: Pipe;
+  /** by which the child tells that it has joined its cgroups; null: it joins none by itself */
+  readonly told: Pipe | null;
+  /** of init, from the clone on */
+  readonly pidfd: number;
+}
+
+/** In the order in which parent.ts opens them. */
+export function descriptorsOf(spec: Spec, branches: readonly FrozenBranch[]): Descriptors {
+  let last = 2;
+  const next = (): number => {
+    do last++;
+    while (spec.process.passFds.includes(last));
+    return last;
+  };
+  const pipe = (): Pipe => [next(), next()];
+  const root = next();
+  const opened = branches.map(({ version }) => ({ lock: next(), tasks: version === 1 ? next() : null }));
+  const joins = opened.some(({ tasks }) => tasks !== null);
+  return {
+    ...{ root, branches: opened },
+    ...{ gate: pipe(), life: pipe(), report: pipe(), told: joins ? pipe() : null },
+    pidfd: next(),
+  };
+}

@@ -1,0 +1,47 @@
+/** What has been laid out in a frozen file for its parent's ops (run/frozen/layout.ts): addresses, and what is there. */
+import type { Place } from "../op.ts";
+import type { FrozenBranch } from "./cgroup.ts";
+import type { Descriptors } from "./descriptors.ts";
+
+/** Some memory of the program's. */
+export interface Text extends Place {
+  readonly length: number;
+}
+
+/** A path with room for a process id in it, whose digits end at `end`. */
+export interface Path extends Place {
+  readonly end: number;
+}
+
+/** What has been laid out for the parent. */
+export interface ParentPlace {
+  readonly descriptors: Descriptors;
+  readonly branches: readonly FrozenBranch[];
+  /** of the branches' directories */
+  readonly runs: readonly Path[];
+  /** what --ns-show and --ns-version print */
+  readonly show: Text;
+  readonly version: Text;
+  /** init's arguments as they were frozen, the list that init gets, and how many more there may be */
+  readonly fixed: Place;
+  readonly list: Place;
+  readonly room: number;
+  /** "/proc/PID" and "/proc/PID/status" */
+  readonly proc: Path;
+  readonly status: Path;
+  /** PRE's argument */
+  readonly pid: Place;
+  /** the rules by which it waits, and where a word of them is */
+  readonly rules: Place;
+  readonly rule: (name: "who" | "group" | "impatience" | "grace" | "stopSignal") => Place;
+  /** tasks */
+  readonly child: Place;
+  readonly watcher: Place;
+  readonly pre: Place;
+  /** whom the watcher kills besides, and who is nobody */
+  readonly preKilled: Place;
+  readonly nobody: number;
+  /** the id maps, by the name of their file below /proc/PID */
+  readonly maps: readonly { readonly file: string; readonly content: string }[];
+  readonly table: Place;
+}

@@ -1,0 +1,164 @@
+/**
+ * Freezes a start: the plan of a container, the parent's side included, as one small static executable that needs neither ns
+ * nor a C library. The command `ns freeze` calls it; docs/frozen.md says what such a file does.
+ */
+import { findIdentity } from "../host/identity.ts";
+import { idMaps } from "../host/idmap.ts";
+import { hierarchiesOf } from "../host/cgroup/hierarchies.ts";
+import type { FrozenBranch } from "../plan/frozen/cgroup.ts";
+import { FROZEN_FACTS } from "../plan/frozen/facts.ts";
+import { showOps } from "../plan/show.ts";
+import type { Op } from "../plan/op.ts";
+import { NsError, usageError } from "../spec/error.ts";
+import { type Limits, wantsCgroup } from "../spec/limits.ts";
+import { makesUser, type Spec } from "../spec/spec.ts";
+import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
+import { aloneFile, alonePlaces } from "../sys/elf-alone.ts";
+import { O } from "../sys/constants.ts";
+import { close, open, statusOf } from "../sys/file.ts";
+import { launcherCode } from "../sys/kernel.ts";
+import { type MachineName, machineNamed } from "../sys/machines.ts";
+import { checkCapabilities } from "./check-security.ts";
+import { checkMounts } from "./check-mounts.ts";
+import { compileFilter } from "./filter.ts";
+import { layOut, MAGIC, TEXTS_AT } from "./frozen/layout.ts";
+import { refuseUnfreezable } from "./frozen/refuse.ts";
+import { checkLimits } from "./limits.ts";
+
+/** Machine code of the launcher. */
+export interface Code {
+  readonly code: Uint8Array;
+  readonly entry: number;
+}
+
+export interface FreezeOptions {
+  /** the machine that the file is for, and the launcher's code for it; left out: this one */
+  readonly machine?: { readonly name: MachineName; readonly code: Code };
+  /** what the file says it was made by */
+  readonly version: string;
+}
+
+const nativeMachine = process.arch === "arm64" ? "arm64" : "x64";
+
+/** A directory for runs that was made for us is not ours to take away. */
+function isSomebodyElses(directory: Bytes): boolean {
+  const fd = open(directory, O.O_RDONLY | O.O_DIRECTORY);
+  if (fd < 0) return false;
+  const status = statusOf(fd);
+  close(fd);
+  return typeof status !== "number" && status.uid !== process.geteuid?.();
+}
+
+/** Where the run's cgroup will be: below the one that this process is in now, or the one that --cgroup names. */
+function branchesOf(limits: Limits): FrozenBranch[] {
+  if (!wantsCgroup(limits)) return [];
+  const { cgroup } = limits;
+  if (cgroup === "none") throw usageError("--cgroup none excludes limits that a cgroup has");
+  return hierarchiesOf(limits).map(({ location: { version, mount, own }, controllers, settings }) => {
+    const named = cgroup === null ? null : cgroup.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
+    const parent = named ?? `${own}/ns`;
+    const unset = settings.find(({ value }) => value === null);
+    if (unset !== undefined)
+      throw usageError(
+        `--cpuset cannot be frozen for cgroup version 1: ${unset.file} is filled at the start`,
+      );
+    return {
+      ...{ version, parent },
+      stays: isSomebodyElses(parent),
+      handing: version === 1 ? [] : named === null ? [own, parent] : [parent],
+      controllers: controllers.map((name) => `+${name}`).join(" "),
+      settings: settings.map(({ file, value, optional }) => ({
+        file,
+        value: value!,
+        optional: optional === true,
+      })),
+    };
+  });
+}
+
+const mapsOf = (spec: Spec, identity: ReturnType<typeof findIdentity>) =>
+  spec.user === null || !makesUser(spec)
+    ? []
+    : idMaps("PID", spec.user, identity, FROZEN_FACTS).map((step) => {
+        if ("program" in step) throw usageError("this map cannot be frozen: another program makes it");
+        return { file: step.path.slice("/proc/PID/".length), content: step.content };
+      });
+
+/** What `--ns-show` prints: who makes which call. */
+function showParts(version: string, parts: { parent: Op[]; child: Op[]; pre: Op[]; watcher: Op[] }): Bytes {
+  const part = (who: string, ops: readonly Op[]) => showOps(ops).map((text) => `${who.padEnd(5)} ${text}`);
+  const lines = [
+    version,
+    ...part("ns", parts.parent),
+    ...part("init", parts.child),
+    ...part("pre", parts.pre),
+    ...part("watch", parts.watcher),
+  ];
+  return bytesOf(`${lines.join("\n")}\n`);
+}
+
+/** Does the filter fit the machine? It holds the numbers of one machine's calls. */
+function filterFor(spec: Spec, name: MachineName): Uint8Array | null {
+  const filter = compileFilter(spec, FROZEN_FACTS);
+  if (filter === null || name === nativeMachine) return filter;
+  throw usageError(
+    `a seccomp filter (--profile, --seccomp) cannot be frozen for ${name} here: freeze it there`,
+  );
+}
+
+/**
+ * The file's content. Nothing is looked up on this host but where its cgroups are, for limits that need one.
+ * @throws NsError for what cannot be frozen
+ */
+export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Array {
+  refuseUnfreezable(spec);
+  checkLimits(spec.limits);
+  checkMounts(spec, FROZEN_FACTS);
+  const name = machine?.name ?? nativeMachine;
+  const identity = findIdentity(spec, FROZEN_FACTS, -1);
+  checkCapabilities(spec, FROZEN_FACTS, identity);
+  const { code, entry } = machine?.code ?? launcherCode();
+  const abi = machineNamed(name);
+  const line = bytesOf(`frozen by ${version} for ${name}\n`);
+  const frozen = {
+    ...{ spec, identity, filter: filterFor(spec, name), branches: branchesOf(spec.limits) },
+    ...{ maps: mapsOf(spec, identity), version: line },
+  };
+  try {
+    const data = layOut(frozen, abi, alonePlaces(code.length), (parts) => showParts(line.trimEnd(), parts));
+    return aloneFile(code, entry, abi, data);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new NsError(`all that is to be frozen is too much for one file: ${error.message}`, {
+      note: "give fewer mounts or arguments",
+    });
+  }
+}
+
+const WORD = 8;
+const ELF_HEADER = 64;
+const SECOND_SEGMENT = { 1: 32 + 52, 2: 56 + 64 } as const;
+
+/** What a frozen file would print for `--ns-show`, without running it; null: it is no frozen file. */
+export function showFrozen(file: Uint8Array): Bytes | null {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const kind = file[4];
+  if (file.length < 4 * ELF_HEADER || view.getUint32(0, true) !== 0x464c457f || (kind !== 1 && kind !== 2))
+    return null;
+  const at = SECOND_SEGMENT[kind];
+  const [offset, address] =
+    kind === 2
+      ? [view.getUint32(at + 8, true), view.getUint32(at + 16, true)]
+      : [view.getUint32(at + 4, true), view.getUint32(at + 8, true)];
+  const bytes = (from: number, size: number): Bytes =>
+    from + size > file.length ? "" : String.fromCharCode(...file.subarray(from, from + size));
+  if (bytes(offset + WORD, MAGIC.length) !== MAGIC) return null;
+  const place = view.getUint32(offset + TEXTS_AT, true) - address + offset;
+  let out = "";
+  for (let done = 0, size = view.getUint32(offset + TEXTS_AT + 4, true); done < size; done += 4096)
+    out += bytes(place + done, Math.min(4096, size - done));
+  return out;
+}
+
+/** What is said of a file that is no frozen one. */
+export const notFrozen = (path: Bytes): NsError => new NsError(`${show(path)} is no file that ns has frozen`);

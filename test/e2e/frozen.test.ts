@@ -1,0 +1,351 @@
+/** `ns freeze`: what the file is, what it says, what it leaves, and what it refuses. frozen-suite.test.ts runs all the rest. */
+import { describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { readElf } from "../../scripts/build/readelf.ts";
+import {
+  asOrdinary,
+  callers,
+  cgroupsLeft,
+  folder,
+  isFrozen,
+  isRoot,
+  launch,
+  leavesNothing,
+  makeSmallRoot,
+  ns,
+  processesLeft,
+  root,
+  rootTest,
+  run,
+  runCommand,
+  script,
+  until,
+  userIds,
+} from "../harness.ts";
+
+leavesNothing();
+
+// every user may run what lies there, and the harness looks for it
+const files = join(folder, "frozen");
+if (!isFrozen) mkdirSync(files);
+chmodSync(files, 0o1777);
+let count = 0;
+
+/** Freezes those words into a file of its own. */
+async function freeze(words: string[]): Promise<string> {
+  const file = join(files, `file-${count++}`);
+  expect(await run(["freeze", "-o", file, ...words])).toMatchObject({ status: 0, stdout: "", stderr: "" });
+  return file;
+}
+
+const u = (unprivileged: boolean): string[] => (unprivileged ? ["-u"] : []);
+const ids = (unprivileged: boolean): string[] => (unprivileged ? userIds : []);
+
+describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
+  const how = { unprivileged };
+  const shell = (options: string[] = [], pre = "-", where = root) =>
+    freeze([...u(unprivileged), ...options, pre, where, "/bin/sh", ...ids(unprivileged)]);
+
+  test("arguments are appended to INIT's at the start, and its status is passed on", async () => {
+    const file = await freeze([
+      ...[...u(unprivileged), "-", root, "/bin/sh", ...ids(unprivileged), "--"],
+      ...["-c", 'echo "$#:$*"; exit 7', "sh", "frozen"],
+    ]);
+    expect(await runCommand([file], how)).toMatchObject({ status: 7, stdout: "1:frozen\n", stderr: "" });
+    const more = ["--", "two words", "", "--ns-show"];
+    expect(await runCommand([file, ...more], how)).toMatchObject({
+      status: 7,
+      stdout: "4:frozen two words  --ns-show\n",
+    });
+  });
+
+  test.each([[["more"]], [["--ns-show", "more"]], [["-"]], [["--version"]]])(
+    "%j is a usage error: init's arguments go behind --",
+    async (words) => {
+      const ran = await runCommand([await shell(), ...words], how);
+      expect(ran).toMatchObject({ status: 2, stdout: "" });
+      expect(ran.stderr).toMatch(/^ns: usage: FILE \[-- ARG\.\.\.\], .*\n$/);
+    },
+  );
+
+  test("--ns-show prints the plan, as ns freeze --show does; --ns-version what made it; neither starts anything", async () => {
+    const file = await shell([], script(`never-${unprivileged}`, "#!/bin/sh\necho started\n"));
+    const shown = await runCommand([file, "--ns-show"], how);
+    expect(shown).toMatchObject({ status: 0, stderr: "" });
+    expect(await run(["freeze", "--show", file])).toMatchObject({ status: 0, stdout: shown.stdout });
+    expect(shown.stdout).toContain('init  pivot_root(".", ".")\n');
+    expect(shown.stdout).not.toContain("started");
+    const version = (await run(["--version"])).stdout.trimEnd();
+    const line = `frozen by ${version} for ${process.arch}\n`;
+    expect(await runCommand([file, "--ns-version"], how)).toMatchObject({ status: 0, stdout: line });
+    expect(shown.stdout).toStartWith(line);
+  });
+
+  test("what has changed since is met with the right status and one line", async () => {
+    const where = makeSmallRoot(`changing-${unprivileged}`);
+    const file = await shell([], "-", where);
+    expect((await runCommand([file, "--", "-c", "exit 3"], how)).status).toBe(3);
+    renameSync(join(where, "bin/sh"), join(where, "bin/gone"));
+    const gone = await runCommand([file], how);
+    expect(gone).toMatchObject({
+      status: 127,
+      stderr: `ns: init /bin/sh in ${where} is not there: no such file or directory\n`,
+    });
+    writeFileSync(join(where, "bin/sh"), "#!/no/such/shell\n", { mode: 0o755 });
+    expect(await runCommand([file], how)).toMatchObject({
+      status: 126,
+      stderr: `ns: init /bin/sh in ${where} cannot be executed: no such file or directory\n`,
+    });
+    chmodSync(join(where, "bin/sh"), 0o644);
+    expect(await runCommand([file], how)).toMatchObject({
+      status: 126,
+      stderr: `ns: init /bin/sh in ${where} cannot be executed: permission denied\n`,
+    });
+    renameSync(where, `${where}-elsewhere`);
+    expect(await runCommand([file], how)).toMatchObject({
+      status: 125,
+      stderr: `ns: cannot use the root ${where}: no such file or directory\n`,
+    });
+  });
+
+  test("the pre script: its argument, and its failure", async () => {
+    const pre = script(
+      `pre-${unprivileged}`,
+      '#!/bin/sh\nkill -0 $1 && echo alive; echo "$# $CLONE_NEWUSER"; exit 4\n',
+    );
+    const file = await shell(["-n"], pre);
+    const ran = await runCommand([file], how);
+    expect(ran).toMatchObject({
+      status: 125,
+      stdout: `alive\n1 ${unprivileged ? "1" : ""}\n`,
+      stderr: `ns: cannot run the pre script ${pre}: exit status 4\n`,
+    });
+    const missing = await shell([], "/no/such/pre");
+    expect(await runCommand([missing], how)).toMatchObject({
+      status: 125,
+      stderr: "ns: cannot execute the pre script /no/such/pre: no such file or directory\n",
+    });
+  });
+
+  test("SIGKILL of it, init being deaf to its parent's death: the watcher takes the container down", async () => {
+    const file = await shell(["-n"]);
+    const running = launch(
+      unprivileged
+        ? asOrdinary([file, "--", "-c", "echo ready; sleep 1000 & wait"])
+        : [file, "--", "-c", "echo ready; sleep 1000 & wait"],
+    );
+    await running.line(/^ready/);
+    running.kill("SIGKILL");
+    expect((await running.ended).signal).toBe("SIGKILL");
+    await until("nothing runs", () => processesLeft().length === 0);
+  });
+
+  test("--timeout stops it, and says so", async () => {
+    const file = await shell(["--timeout", "300ms", "--stop-timeout", "10ms"]);
+    expect(await runCommand([file, "--", "-c", "trap 'exit 1' TERM; sleep 1000 & wait"], how)).toMatchObject({
+      status: 124,
+      stderr: "ns: stopped after its timeout of 300 ms\n",
+    });
+  });
+
+  test("it takes at most 64 kB of memory while it waits, with its watcher", async () => {
+    const file = await shell();
+    const waiting = launch(
+      unprivileged
+        ? asOrdinary([file, "--", "-c", "echo ready; exec sleep 1000"])
+        : [file, "--", "-c", "echo ready; exec sleep 1000"],
+    );
+    await waiting.line(/^ready/);
+    const own = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && exeOf(pid) === file);
+    expect(own.length).toBe(2);
+    const sizes = own.map((pid) =>
+      Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))![1]),
+    );
+    // the watcher shares its memory: both have the same
+    expect(sizes[0]).toBe(sizes[1]!);
+    expect(sizes[0]).toBeLessThanOrEqual(64);
+    waiting.kill("SIGKILL");
+    await waiting.ended;
+  });
+});
+
+function exeOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return "";
+  }
+}
+
+test.skipIf(isFrozen)("the same words give the same bytes, wherever they are given", async () => {
+  const words = ["-n", "--hostname", "x", "-", root, "/bin/sh", "--", "-c", "exit 3"];
+  const first = readFileSync(await freeze(words));
+  const file = join(files, "elsewhere");
+  await runCommand([ns, "freeze", ...words.slice(0, 6), "-o", file, ...words.slice(6)], { cwd: "/" });
+  expect(Buffer.compare(first, readFileSync(file))).toBe(0);
+  expect(statSync(file).mode & 0o777).toBe(0o755);
+});
+
+const TARGETS = [
+  ...["linux-x64", "linux-arm64", "linux-armv7", "linux-i686"],
+  ...["android-arm64", "android-x64", "android-armv7", "android-i686"],
+];
+const MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183, armv7: 40, i686: 3 };
+
+describe.skipIf(isFrozen).each(TARGETS)("for %s", (target) => {
+  const [load, stack, readExecute, readWrite] = [1, 0x6474e551, 5, 6];
+  test("a bare start takes at most 32 kB", async () => {
+    const file = await freeze(["--target", target, "-", root, "/bin/sh"]);
+    expect(statSync(file).size).toBeLessThanOrEqual(32 * 1024);
+  });
+  test("a static executable: one segment of code, one of data, none that is both", async () => {
+    const file = await freeze([
+      "--target",
+      target,
+      "-u",
+      "-n",
+      script("pre-any", "#!/bin/sh\n"),
+      root,
+      "/bin/sh",
+      "1",
+      "1",
+    ]);
+    const bytes = readFileSync(file);
+    expect(bytes.length).toBeLessThanOrEqual(40 * 1024);
+    const elf = readElf(bytes);
+    expect([elf.type, elf.machine]).toEqual([2, MACHINES[target.split("-")[1]!]!]);
+    expect(elf.segments.map(({ type, flags }) => [type, flags])).toEqual([
+      [load, readExecute],
+      [load, readWrite],
+      [stack, readWrite],
+    ]);
+    const [code, data] = elf.segments.map(({ address, size }) => [address, address + size] as const);
+    // in no page of the other's, also where pages have 64 KiB
+    expect(Math.floor((code![1] - 1) / 65536)).toBeLessThan(Math.floor(data![0] / 65536));
+  });
+});
+
+/** Does this kernel run 32-bit programs? */
+const runsI686 = isRoot && !isFrozen && process.arch === "x64";
+
+test.skipIf(!runsI686)("a file for linux-i686 starts containers on this kernel", async () => {
+  const pre = script("pre-i686", "#!/bin/sh\necho pre\n");
+  const file = await freeze(["--target", "linux-i686", "-u", "-n", pre, root, "/bin/sh", ...userIds]);
+  const tried = await runCommand([file, "--ns-version"]);
+  if (tried.status !== 0) {
+    console.log("frozen for i686: this kernel runs no 32-bit programs");
+    return;
+  }
+  const inside = "id -u; cat /proc/self/uid_map; ls /proc/1/fd; exit 6";
+  const ran = await runCommand([file, "--", "-c", inside]);
+  expect({ ...ran, stdout: ran.stdout.replace(/ +/g, " ") }).toMatchObject({
+    status: 6,
+    stdout: `pre\n0\n 0 ${userIds[0]} 1\n0\n1\n2\n`,
+    stderr: "",
+  });
+  const running = launch([
+    file,
+    "--",
+    "-c",
+    "trap 'exit 9' TERM; echo ready; while :; do sleep 1000 & wait; done",
+  ]);
+  await running.line(/^ready/);
+  running.kill("SIGTERM");
+  expect((await running.ended).status).toBe(9);
+  const bare = await freeze(["--target", "linux-i686", "-", root, "/bin/nothing"]);
+  expect((await runCommand([bare])).status).toBe(127);
+});
+
+describe.skipIf(isFrozen)("what cannot be frozen is refused by name", () => {
+  test.each([
+    [["--reaper"], "--reaper"],
+    [["--ephemeral"], "--ephemeral"],
+    [["--bind", "/tmp:/tmp"], "--bind"],
+    [["--as", "nobody"], "--as"],
+    [["--keep-env", "PATH"], "--keep-env"],
+    [["--post", "/bin/true"], "--post"],
+    [["--net=pasta"], "--net=pasta"],
+    [["--join-net", "/proc/self/ns/net"], "--join-net"],
+    [["--image", "/no.img"], "--image"],
+    [["-v"], "--verbose"],
+    [["--dry-run"], "--dry-run"],
+    [["--map=auto"], "--map"],
+    [["--memory", "64M", "--systemd"], "--systemd"],
+  ])("%j", async (options, name) => {
+    const ran = await run(["freeze", "-o", join(files, "none"), ...options, "-", root, "/bin/true"]);
+    expect(ran.status).toBe(2);
+    expect(ran.stderr).toMatch(new RegExp(`^ns: .*${name}.* cannot be frozen: .*\n`));
+  });
+  test("no FILE, no such target, a FILE that is none, one that cannot be written", async () => {
+    const words = ["-", root, "/bin/true"];
+    expect((await run(["freeze", ...words])).stderr).toStartWith("ns: -o FILE is missing");
+    const other = await run(["freeze", "--target=linux-mips", "-o", join(files, "none"), ...words]);
+    expect(other).toMatchObject({ status: 2 });
+    expect(other.stderr).toStartWith("ns: --target: there is no linux-mips; there are linux-x64, ");
+    expect(await run(["freeze", "--show", "/bin/busybox"])).toMatchObject({
+      status: 125,
+      stderr: "ns: /bin/busybox is no file that ns has frozen\n",
+    });
+    expect(await run(["freeze", "-o", "/no/dir/file", ...words])).toMatchObject({
+      status: 125,
+      stderr: "ns: cannot write /no/dir/file: no such file or directory\n",
+    });
+  });
+});
+
+const v1 = ((): boolean => {
+  try {
+    return statSync("/sys/fs/cgroup/memory/memory.limit_in_bytes").isFile();
+  } catch {
+    return false;
+  }
+})();
+
+describe.skipIf(isFrozen || !isRoot || !v1)(
+  `limits${v1 ? "" : " [needs a version 1 hierarchy of memory]"}`,
+  () => {
+    test("a memory limit and one of processes hold, PRE finds the child under them, and nothing is left", async () => {
+      const pre = script("pre-limits", "#!/bin/sh\ngrep -E 'memory|pids' /proc/$1/cgroup | grep -c frozen\n");
+      const file = await freeze(["-m", "32M", "--pids", "7", pre, root, "/bin/sh"]);
+      const ran = await runCommand([file, "--", "-c", "exec tail /dev/zero"]);
+      expect(ran).toMatchObject({ status: 137, stdout: "2\n" });
+      expect(cgroupsLeft()).toEqual([]);
+      const forks = "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done 2>/dev/null; echo never";
+      expect((await runCommand([file, "--", "-c", forks])).stdout).toBe("2\n");
+    });
+    test("SIGKILL of it leaves no cgroup", async () => {
+      const file = await freeze(["-m", "32M", "-", root, "/bin/sh"]);
+      const running = launch([file, "--", "-c", "echo ready; exec sleep 1000"]);
+      await running.line(/^ready/);
+      running.kill("SIGKILL");
+      await running.ended;
+      await until("no cgroup is left", () => cgroupsLeft().length === 0);
+    });
+    test("a controller that is not there any more is an error before init runs", async () => {
+      const file = await freeze(["-m", "32M", "-", root, "/bin/sh"]);
+      const line = 'umount -l /sys/fs/cgroup/memory; exec "$@"';
+      const ran = await runCommand(["unshare", "-m", "sh", "-c", line, "sh", file, "--", "-c", "echo never"]);
+      expect(ran).toMatchObject({ status: 125, stdout: "" });
+      expect(ran.stderr).toMatch(/^ns: cannot make a cgroup in \/sys\/fs\/cgroup\/memory.*\n$/);
+    });
+  },
+);
+
+rootTest("many at once, each its own", async () => {
+  if (isFrozen) return;
+  const file = await freeze(["-m", "32M", "-", root, "/bin/sh"]);
+  const all = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => runCommand([file, "--", "-c", `exit ${i}`])),
+  );
+  expect(all.map(({ status, stderr }) => [status, stderr])).toEqual(all.map((_, i) => [i, ""]));
+});
