@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 # nftables, iproute2, iputils-ping: the network of the examples; passt: --net=pasta; squashfs-tools, erofs-utils, fdisk, e2fsprogs: images; qemu and what follows: the virtual
 # machines; zsh, fish, man-db, groff-base, mandoc: completions and the man page
 scripts/setup.sh busybox-static util-linux uidmap bsdutils bubblewrap nftables iproute2 iputils-ping passt hostname \
-	strace squashfs-tools erofs-utils fdisk qemu-system-x86 e2fsprogs xz-utils mmdebstrap \
+	strace squashfs-tools erofs-utils fdisk qemu-system-x86 e2fsprogs xz-utils mmdebstrap clang lld \
 	zsh fish man-db groff-base mandoc
 
 bun=node_modules/.bin/bun

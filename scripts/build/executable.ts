@@ -20,6 +20,17 @@ export interface BuildOptions {
   readonly pinned?: boolean;
 }
 
+/** @param must a release has to have them; what somebody builds for himself does without where there is no clang */
+function launchersIfPossible(must: boolean): ReturnType<typeof launchersToFreeze> {
+  try {
+    return launchersToFreeze();
+  } catch (error) {
+    if (must || !(error instanceof BuildError)) throw error;
+    console.error(`build: without ns freeze: ${error.message}`);
+    return {};
+  }
+}
+
 /** Builds a target; the path and, for people, what was built. @throws BuildError when something is missing */
 export async function buildTarget(
   name: TargetName,
@@ -34,6 +45,7 @@ export async function buildTarget(
   // as 32-bit words: a quarter of the constants that a start has to load
   const words = new Int32Array(launcher.head.buffer);
   mkdirSync(dirname(outfile), { recursive: true });
+  const frozen = options.release ? launchersIfPossible(options.pinned === true) : {};
   const result = await Bun.build({
     entrypoints: [join(project, "src/cli/entry.ts")],
     compile: {
@@ -48,7 +60,7 @@ export async function buildTarget(
     define: {
       NS_LAUNCHER: JSON.stringify([...words]),
       NS_LAUNCHER_ENTRY: String(launcher.entry),
-      NS_LAUNCHERS: JSON.stringify(options.release ? launchersToFreeze() : {}),
+      NS_LAUNCHERS: JSON.stringify(frozen),
       NS_BUILD: JSON.stringify({ version, type, target: name, launcher: hash }),
       "process.arch": JSON.stringify(arch),
       "process.platform": JSON.stringify(name.startsWith("android") ? "android" : "linux"),

@@ -7,11 +7,11 @@ import { batch } from "./batch.ts";
 import { check } from "./check.ts";
 import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";
-import { freeze } from "./freeze.ts";
+import { freezeCommand } from "./freeze.ts";
 import { proveCommand } from "./prove.ts";
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [batch, check, completions, freeze, proveCommand];
+export const COMMANDS: readonly Command[] = [batch, check, completions, freezeCommand, proveCommand];
 
 /** The command that a line begins with; a PRE, which it might begin with otherwise, is an absolute path or -. */
 export const commandNamed = (name: Bytes | undefined): Command | undefined => {
