@@ -24,7 +24,7 @@ rootTest(
     const ratios = lines.filter((line) => !/: without [\w-]+: \S/.test(line));
     expect(ratios.length).toBeGreaterThan(6);
     for (const line of ratios)
-      expect(line).toMatch(/^bench: [\w ]+ \/ [\w -]+: \d+\.\d\d \((recorded \d+\.\d\d|not recorded)\)$/);
+      expect(line).toMatch(/^bench: [\w ]+ \/ [\w ,-]+: \d+\.\d\d \((recorded \d+\.\d\d|not recorded)\)$/);
     expect(ran.stdout).toMatch(/^bench: bare \/ C reference: .* \(recorded/m);
     expect(ran.stdout).toMatch(/^bench: everything \/ C reference|memory cgroup: without/m);
     expect(readFileSync(recorded, "utf8")).toBe(before);

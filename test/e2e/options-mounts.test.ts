@@ -248,7 +248,8 @@ describe.each(callers)("%s", (_, unprivileged) => {
     const full = await shell(["--tmpfs", "/t:size=64k", "--file", "0:/t/copy"], "true", where, big);
     expect(full).toMatchObject({
       status: 125,
-      stderr: "ns: cannot write /t/copy in the root: no space left\n",
+      stderr:
+        "ns: cannot write /t/copy in the root: no space left\nnote: the file system is full, or has no inodes left: see df and df -i\n",
     });
   });
   test("names with colons, commas, spaces, newlines and bytes that are not UTF-8", async () => {
