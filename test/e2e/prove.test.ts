@@ -232,7 +232,7 @@ describe("controls", () => {
 
 describe.each(callers)("on a terminal, %s", (_, unprivileged) => {
   const onOne = async (name: string, options: string[]) => {
-    const file = join(folder, `${name}-${unprivileged}`);
+    const file = join(folder, `prove-${name}-${unprivileged}`);
     await Bun.write(file, "");
     const words = proveLine(unprivileged, options);
     const terminal = onTerminal([
