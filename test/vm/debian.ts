@@ -47,7 +47,7 @@ export async function debianImage(): Promise<string> {
   return cached(`debian-${key}.img`, async (image) => {
     const root = `${image}.root`;
     try {
-      await mmdebstrap(root);
+      await mmdebstrap(root, packages);
       await setUp(root);
       await writeExt4(root, image, imageSize);
     } finally {
@@ -56,7 +56,14 @@ export async function debianImage(): Promise<string> {
   });
 }
 
-async function mmdebstrap(root: string): Promise<void> {
+/** A Debian root with these packages as a folder, for runs on the host. It is shared: run on a throw-away layer of it. */
+export async function debianRoot(include: readonly string[]): Promise<string> {
+  const recipe = JSON.stringify([suite, include, await readFile(import.meta.path, "utf8")]);
+  const key = new Bun.CryptoHasher("sha256").update(recipe).digest("hex").slice(0, 12);
+  return cached(`debian-${key}`, (root) => mmdebstrap(root, include));
+}
+
+async function mmdebstrap(root: string, include: readonly string[]): Promise<void> {
   if (process.getuid?.() !== 0)
     throw new Error("making the Debian root needs root: its files belong to many users");
   if (!Bun.which("mmdebstrap")) throw new Error("mmdebstrap is missing: install the package mmdebstrap");
@@ -66,7 +73,7 @@ async function mmdebstrap(root: string): Promise<void> {
   const noDocs = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"].map(
     (path) => `--dpkgopt=path-exclude=${path}`,
   );
-  const what = ["--variant=minbase", `--include=${packages.join(",")}`, suite, root, await debianMirror()];
+  const what = ["--variant=minbase", `--include=${include.join(",")}`, suite, root, await debianMirror()];
   await run(["mmdebstrap", "--mode=root", "--quiet", ...smaller, ...noDocs, ...what]);
 }
 
