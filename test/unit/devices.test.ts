@@ -1,6 +1,7 @@
 /** Which devices may be opened: the words of --allow-device, the rules made of them, and the program that cgroup v2 runs. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
+import { pathAfter } from "../../src/host/cgroup/devices/find.ts";
 import { deviceProgram } from "../../src/host/cgroup/devices/program.ts";
 import { asksForDevices, deviceRules, ruleWords } from "../../src/host/cgroup/devices/rules.ts";
 import { type DeviceNumbers, parseDevice, USUAL_DEVICES } from "../../src/spec/devices.ts";
@@ -218,3 +219,13 @@ describe("the rules of a run", () => {
     expect(spec.security.devices).toEqual([{ kind: "c", major: 10, minor: 200, access: "r" }]);
   });
 });
+
+test.each<[string, string, string | null]>([
+  ["\n0::/a/b\n", "\n0::", "/a/b"],
+  ["\n0::/", "\n0::", "/"],
+  ["\n2:devices:/a\n0::/b/c\n", "\n0::", "/b/c"],
+  ["3:pids:/x\n2:devices:/a\n0::/b/c\n", ":devices:", "/a"],
+  ["\n10::/a\n", "\n0::", null],
+])("the caller's cgroup is found: %j %j", (cgroups, word, path) =>
+  expect(pathAfter(cgroups, word)).toBe(path),
+);

@@ -57,6 +57,7 @@ release
 # the caller alone in a cgroup that has a limit of its own
 mkdir $cg/outer; echo 192M >$cg/outer/memory.max
 run leaf in_cgroup $cg/outer ns -m 1G /pre/look /box /bin/sh -- -c 'cat /proc/self/cgroup; exit 5'
+run leaf-no-limit in_cgroup $cg/outer ns /pre/look /box /bin/true
 run leaf-outer-limit in_cgroup $cg/outer ns -m 1G - /box /bin/sh -- -c 'exec tail /dev/zero'
 run leaf-failing-pre in_cgroup $cg/outer ns -m 1G /pre/fail /box /bin/true
 run leaf-bad-init in_cgroup $cg/outer ns -m 1G - /box /bin/fragment
@@ -165,7 +166,8 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
       expect(guest.of("fits")).toMatchObject({ status: 0, out: "20000000", err: "" });
     });
     test("an init that somebody else killed is not called out of memory", () => {
-      expect(guest.of("killed-init")).toMatchObject({ status: 137, err: "" });
+      expect(guest.of("killed-init").status).toBe(137);
+      expect(guest.of("killed-init").err).toStartWith("ns: init was killed by SIGKILL, not by ns\nnote: ");
       nothingLeft("killed-init");
     });
     test("without -m the cgroup has no limit", () => {
@@ -236,10 +238,16 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
       expect(file("cgroup")).toMatch(/^\/outer\/ns\/\d+-\w+$/);
       expect(file("cgroup-of-ns")).toBe("0::/outer/ns/init");
     });
+    test("without a limit of its own too, and no controller has to be switched on", () => {
+      const { status, err, file } = guest.of("leaf-no-limit");
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(file("cgroup")).toMatch(/^\/outer\/ns\/\d+-\w+$/);
+      expect(file("cgroup-of-ns")).toBe("0::/outer");
+    });
     test("the outer limit kills a container whose own is wider", () => {
       expect(guest.of("leaf-outer-limit").status).toBe(137);
     });
-    test.each(["leaf", "leaf-outer-limit", "leaf-failing-pre", "leaf-bad-init"])(
+    test.each(["leaf", "leaf-no-limit", "leaf-outer-limit", "leaf-failing-pre", "leaf-bad-init"])(
       "it is as it was afterwards: %s",
       nothingLeft,
     );

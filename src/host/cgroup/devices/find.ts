@@ -8,12 +8,13 @@ const CGROUP = 0x27e0eb;
 const CGROUP2 = 0x63677270;
 const USUAL_MOUNT = "/sys/fs/cgroup";
 
-/** The path behind this in /proc/self/cgroup; null: there is no such line. */
-function pathAfter(cgroups: string, word: string): string | null {
+/** The path behind this in /proc/self/cgroup; null: there is no such line. @param word may begin with a newline */
+export function pathAfter(cgroups: string, word: string): string | null {
   const start = cgroups.indexOf(word);
   if (start < 0) return null;
-  const end = cgroups.indexOf("\n", start);
-  return cgroups.slice(start + word.length, end < 0 ? undefined : end);
+  const begin = start + word.length;
+  const end = cgroups.indexOf("\n", begin);
+  return cgroups.slice(begin, end < 0 ? undefined : end);
 }
 
 /** Where nearly every system has it, without reading what is mounted; null: not there. */
