@@ -15,4 +15,6 @@ export { type Proof, prove } from "./run/prove.ts";
 export type { Standard } from "./run/standard.ts";
 export { type Finding, type Survey, survey } from "./run/survey/survey.ts";
 export { checkSupported } from "./run/unsupported.ts";
+export { tryRun, type TryOptions } from "./run/try/try.ts";
+export type { Change } from "./host/changes/walk.ts";
 export { specOf, type Wanted } from "./spec/wanted.ts";

@@ -11,6 +11,8 @@ import { type Split, splitArgv, type Taking } from "./split.ts";
 export interface CommandLine {
   /** what the options say */
   readonly draft: Draft;
+  /** the options that say it */
+  readonly given: readonly Flag[];
   readonly positionals: readonly Bytes[];
   /** what stands behind `--` */
   readonly args: readonly Bytes[];
@@ -54,7 +56,7 @@ export function applyLine({ given, positionals, args }: Split, base: Base | null
   }
   checkTogether(flags);
   applyProfile(draft, flags);
-  return { draft, positionals, args };
+  return { draft, given: flags, positionals, args };
 }
 
 /** A line without a file of options (config.ts has those). @throws NsError (usage) */

@@ -13,6 +13,8 @@ import { nearest } from "./nearest.ts";
 export interface Taking {
   readonly options: readonly Flag[];
   readonly container: boolean;
+  /** options end with so many words: the rest are another command's, whatever they look like */
+  readonly wordsAtMost?: number;
 }
 
 /** The end of a message about a name that is no option: the one that may be meant. */
@@ -113,7 +115,7 @@ export function splitArgv(argv: readonly Bytes[], taking?: Taking): Split {
     if (word === "--") break;
     if (word.startsWith("--")) takeLong(word);
     else if (word.startsWith("-") && word !== "-") takeShort(word);
-    else positionals.push(word);
+    else if (positionals.push(word) === taking?.wordsAtMost) break;
   }
   return { given, positionals, args: argv.slice(at) };
 }

@@ -31,7 +31,7 @@ function lock(upper: Bytes): number {
 }
 
 /** What uid 0 and gid 0 inside are outside; -1, which changes nothing, for what is nobody. */
-function ownerOf(spec: Spec, identity: Identity | null): readonly [number, number] {
+export function ownerOf(spec: Spec, identity: Identity | null): readonly [number, number] {
   const { user } = spec;
   if (user !== null && "uid" in user) return [user.uid, user.gid];
   const rootOf = (ranges: readonly IdRange[] = []): number =>

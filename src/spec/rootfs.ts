@@ -18,7 +18,13 @@ export type Changes =
   /** into memory: they are gone afterwards; bytes at most, null: half of the machine's memory */
   | { readonly to: "memory"; readonly size: bigint | null }
   /** into a directory; the kernel needs another beside it, null: one that ns makes for the run */
-  | { readonly to: "directory"; readonly upper: Bytes; readonly work: Bytes | null };
+  | {
+      readonly to: "directory";
+      readonly upper: Bytes;
+      readonly work: Bytes | null;
+      /** nothing in it refers to what lies below, so that it can be read without the kernel (overlayfs.rst: redirects) */
+      readonly alone?: true;
+    };
 
 export const defaultRootfs = (): Rootfs => ({ readOnly: false, image: null, lower: [], changes: null });
 

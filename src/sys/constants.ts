@@ -6,6 +6,7 @@
 import { openFlags } from "./abi.ts";
 
 export const AT_FDCWD = -100;
+export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_REMOVEDIR = 0x200;
 

@@ -17,6 +17,8 @@ export interface Command {
   readonly options: readonly Flag[];
   /** it is about a container: it takes all of ns's options */
   readonly container: boolean;
+  /** options end with so many words: the rest are another command's, whatever they look like */
+  readonly wordsAtMost?: number;
   /** what its operands are, for completions: words to choose from, files, or nothing that can be known */
   readonly operands?: readonly string[] | "files";
   /**

@@ -9,9 +9,17 @@ import type { Command } from "./command.ts";
 import { completions } from "./completions.ts";
 import { freezeCommand } from "./freeze.ts";
 import { proveCommand } from "./prove.ts";
+import { tryCommand } from "./try.ts";
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [batch, check, completions, freezeCommand, proveCommand];
+export const COMMANDS: readonly Command[] = [
+  batch,
+  check,
+  completions,
+  freezeCommand,
+  proveCommand,
+  tryCommand,
+];
 
 /** The command that a line begins with; a PRE, which it might begin with otherwise, is an absolute path or -. */
 export const commandNamed = (name: Bytes | undefined): Command | undefined => {

@@ -45,6 +45,9 @@ export function overlayTree(
     options.push(["upperdir", upper!], ["workdir", work!]);
     // an overlay's own notes are attributes that only real root may write
     if (spec.user !== null || !facts.capabilities.sysAdmin) options.push(["userxattr", null]);
+    const { changes: wanted } = spec.rootfs;
+    if (memory === null && wanted?.to === "directory" && wanted.alone === true)
+      options.push(["redirect_dir", "nofollow"], ["metacopy", "off"]);
   }
   return [
     { call: "umask", args: [0o022], step },

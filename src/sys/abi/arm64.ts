@@ -84,6 +84,8 @@ export const calls = {
   fchownat: 54,
   lseek: 62,
   fchmodat: 53,
+  lgetxattr: 9,
+  llistxattr: 12,
 } as const;
 
 /** O_ flags that are not the same on every architecture (arch/arm64/include/uapi/asm/fcntl.h). */

@@ -84,6 +84,8 @@ export const calls = {
   fchownat: 260,
   lseek: 8,
   fchmodat: 268,
+  lgetxattr: 192,
+  llistxattr: 195,
 } as const;
 
 /** O_ flags that are not the same on every architecture (arch/x86 has those of asm-generic/fcntl.h). */

@@ -1,0 +1,130 @@
+/** `ns try`: a run whose changes of the root go to a directory of their own, and are told when it is over. */
+import { type Change, type Layer, walkChanges } from "../../host/changes/walk.ts";
+import {
+  keepScratch,
+  makeKept,
+  makeScratch,
+  removeScratch,
+  type Scratch,
+  UPPER,
+} from "../../host/changes/scratch.ts";
+import { probe } from "../../host/facts.ts";
+import { findIdentity } from "../../host/identity.ts";
+import { ownerOf } from "../../host/work.ts";
+import { NsError, usageError } from "../../spec/error.ts";
+import type { Facts, Spec } from "../../spec/spec.ts";
+import { type Bytes, show } from "../../sys/bytes.ts";
+import { AT_EMPTY_PATH, O, OPEN_TREE } from "../../sys/constants.ts";
+import { errnoText } from "../../sys/errno.ts";
+import { close, open, workingDirectory } from "../../sys/file.ts";
+import { type Inode, inodeOf } from "../../sys/inode.ts";
+import { call, scratch as withMemory } from "../../sys/kernel.ts";
+import type { Ended } from "../end.ts";
+import { type RunOptions, run } from "../start.ts";
+
+export interface TryOptions extends Required<Pick<RunOptions, "progress" | "status">> {
+  /** a directory to make and leave, whose `upper` holds the changes; null: they are gone afterwards */
+  readonly keep: Bytes | null;
+  /** told of each change when init has ended, in the order of the names */
+  readonly onChange: (change: Change) => void;
+  /** told before them how init has ended */
+  readonly onEnded: (ended: Ended) => void;
+  /** told after them how many directories lie too deep to be looked at */
+  readonly onListed: (tooDeep: number) => void;
+}
+
+/** An overlay is what this command makes itself. @throws NsError (usage) for what does not go with it */
+function checkSpec({ rootfs, ids, user }: Spec, facts: Facts): void {
+  if (rootfs.image !== null || rootfs.lower.length > 0 || ids.idmapRoot)
+    throw usageError("ns try needs ROOT to be one directory, as it is: no --image, --idmap-root or A:B");
+  if (user !== null && "join" in user)
+    throw usageError("ns try cannot use another's user namespace (--userns)");
+  if (user === null || facts.uid === 0) return;
+  const own = "uid" in user || ("map" in user && user.map === "keep");
+  if (!own)
+    throw new NsError("ns try cannot look at what other ids have written as an ordinary user", {
+      note: "give the container no ids but yours: -u or --map=keep",
+    });
+}
+
+/** What `upper` has to be like to be the container's /. */
+function likeRoot(spec: Spec, facts: Facts, root: number): Pick<Inode, "mode" | "uid" | "gid"> {
+  const inode = inodeOf(root, "");
+  if (typeof inode === "number")
+    throw new NsError(`cannot use the root ${show(spec.root)}: ${errnoText(-inode)}`, { errno: -inode });
+  if (spec.user === null) return inode;
+  const [uid, gid] = ownerOf(spec, findIdentity(spec, facts, root));
+  return { mode: inode.mode, uid, gid };
+}
+
+/** The root without what is mounted below it, as overlayfs sees it; who may not have that has nothing mounted there. */
+function lowerOf(root: number): number {
+  const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
+  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+  const tree = withMemory((memory) => call("open_tree", root, memory.placeString(""), flags));
+  return tree < 0 ? open(".", O.O_PATH | O.O_DIRECTORY, root) : tree;
+}
+
+function absolute(path: Bytes): Bytes {
+  const here = path.startsWith("/") ? "" : workingDirectory();
+  if (typeof here === "number")
+    throw new NsError(`cannot find where ${show(path)} is to be: ${errnoText(-here)}`, { errno: -here });
+  return here === "" ? path : `${here}/${path}`;
+}
+
+function listChanges(spec: Spec, { upper, before }: Scratch, root: number, options: TryOptions): number {
+  const lower = lowerOf(root);
+  const prefix = spec.user === null ? "trusted.overlay." : "user.overlay.";
+  const layer: Layer = { upper, before, prefix, root: lower };
+  try {
+    return walkChanges(layer, options.onChange);
+  } finally {
+    close(lower);
+  }
+}
+
+/**
+ * Runs a container whose changes go to a directory of their own.
+ * @throws NsError when init could not be started (nothing is left then), or the changes cannot be told
+ */
+export function tryRun(spec: Spec, options: TryOptions): Ended {
+  const facts = probe();
+  checkSpec(spec, facts);
+  const root = open(spec.root, O.O_PATH | O.O_DIRECTORY);
+  if (root < 0)
+    throw new NsError(`cannot use the root ${show(spec.root)}: ${errnoText(-root)}`, { errno: -root });
+  let scratch: Scratch | null = null;
+  let kept = false;
+  try {
+    const like = likeRoot(spec, facts, root);
+    const wanted = { like, searchable: facts.uid === 0 && spec.user !== null };
+    scratch =
+      options.keep === null ? makeScratch(facts.uid, wanted) : makeKept(absolute(options.keep), wanted);
+    const { progress, status } = options;
+    const changes = { to: "directory", upper: `${scratch.path}/${UPPER}`, work: null, alone: true } as const;
+    const ended = run(
+      { ...spec, rootfs: { ...spec.rootfs, readOnly: false, changes } },
+      { progress, status },
+    );
+    // from here on there is something to keep, even if it cannot be told
+    kept = options.keep !== null;
+    options.onEnded(ended);
+    options.onListed(listChanges(spec, scratch, root, options));
+    return ended;
+  } finally {
+    close(root);
+    if (scratch !== null) {
+      if (kept) keepScratch(scratch);
+      else dispose(scratch);
+    }
+  }
+}
+
+/** @throws NsError when something of it is left */
+function dispose(scratch: Scratch): void {
+  const result = removeScratch(scratch);
+  if (result < 0)
+    throw new NsError(`cannot remove all of ${show(scratch.path)}: ${errnoText(-result)}`, {
+      errno: -result,
+    });
+}
