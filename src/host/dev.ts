@@ -115,15 +115,21 @@ export function findDev(spec: Spec, facts: Facts, root: number, identity: Identi
   return "bound";
 }
 
-/** The same, and for /sys, for a plan that is only shown: of a root that cannot be looked into the least is assumed. */
+/**
+ * The same, and for /sys, for a plan that is only shown or frozen: a root that is not there, or cannot be looked into, gets
+ * a fresh /dev.
+ */
 export function assumeDevices(
   spec: Spec,
   facts: Facts,
   identity: Identity | null,
 ): { dev: DevSource; sys: SysSource } {
   const root = spec.rootfs.image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
-  if (root < 0)
-    return { dev: spec.security.dev === "keep" ? "left" : "made", sys: spec.security.sys ?? "none" };
+  if (root < 0) {
+    const fresh = makesNodes(spec, facts) ? "made" : "bound";
+    const isLeft = spec.security.dev === "keep" || isMountedOn(spec);
+    return { dev: isLeft ? "left" : fresh, sys: spec.security.sys ?? "none" };
+  }
   try {
     return { dev: findDev(spec, facts, root, identity), sys: findSys(spec, root) };
   } finally {

@@ -2,6 +2,7 @@
  * Freezes a start: the plan of a container, the parent's side included, as one small static executable that needs neither ns
  * nor a C library. The command `ns freeze` calls it; docs/frozen.md says what such a file does.
  */
+import { assumeDevices } from "../host/dev.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps } from "../host/idmap.ts";
 import { hierarchiesOf } from "../host/cgroup/hierarchies.ts";
@@ -11,11 +12,12 @@ import { showOps } from "../plan/show.ts";
 import type { Op } from "../plan/op.ts";
 import { NsError, usageError } from "../spec/error.ts";
 import { type Limits, wantsCgroup } from "../spec/limits.ts";
+import { NO_SOURCES, type Sources } from "../spec/mounts.ts";
 import { makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { aloneFile, alonePlaces } from "../sys/elf-alone.ts";
 import { O } from "../sys/constants.ts";
-import { close, open, statusOf } from "../sys/file.ts";
+import { access, close, open, statusOf } from "../sys/file.ts";
 import { launcherCode } from "../sys/kernel.ts";
 import { type MachineName, machineNamed } from "../sys/machines.ts";
 import { checkCapabilities } from "./check-security.ts";
@@ -106,8 +108,16 @@ function filterFor(spec: Spec, name: MachineName): Uint8Array | null {
   );
 }
 
+/** What becomes of /dev and /sys, by what NEWROOT has now; one that is not there gets a fresh /dev. */
+function devicesOf(spec: Spec, identity: ReturnType<typeof findIdentity>): Sources {
+  const isThere = access(spec.root, 0) === 0;
+  if (spec.security.dev === "keep" && spec.user === null && !isThere)
+    throw usageError(`--dev=keep cannot be frozen: ${show(spec.root)} is not there to be looked at`);
+  return { ...NO_SOURCES, ...assumeDevices(spec, FROZEN_FACTS, identity) };
+}
+
 /**
- * The file's content. Nothing is looked up on this host but where its cgroups are, for limits that need one.
+ * The file's content. Looked up on this host are what NEWROOT has as /dev and /sys, and where its cgroups are, for limits.
  * @throws NsError for what cannot be frozen
  */
 export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Array {
@@ -119,9 +129,10 @@ export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Ar
   checkCapabilities(spec, FROZEN_FACTS, identity);
   const { code, entry } = machine?.code ?? launcherCode();
   const abi = machineNamed(name);
+  const sources = devicesOf(spec, identity);
   const line = bytesOf(`frozen by ${version} for ${name}\n`);
   const frozen = {
-    ...{ spec, identity, filter: filterFor(spec, name), branches: branchesOf(spec.limits) },
+    ...{ spec, identity, filter: filterFor(spec, name), sources, branches: branchesOf(spec.limits) },
     ...{ maps: mapsOf(spec, identity), version: line },
   };
   try {

@@ -286,6 +286,15 @@ describe.skipIf(isFrozen)("what cannot be frozen is refused by name", () => {
     expect(ran.status).toBe(2);
     expect(ran.stderr).toMatch(new RegExp(`^ns: .*${name}.* cannot be frozen: .*\n`));
   });
+  test("a root that is not there: --dev=keep is refused, else it gets a fresh /dev", async () => {
+    const words = ["freeze", "-o", join(files, "later"), "-", join(folder, "later"), "/bin/sh"];
+    const kept = await run([...words.slice(0, 3), "--dev=keep", ...words.slice(3)]);
+    expect(kept).toMatchObject({ status: 2 });
+    expect(kept.stderr).toMatch(/^ns: --dev=keep cannot be frozen: .*later is not there/);
+    expect((await run(words)).status).toBe(0);
+    const shown = await run(["freeze", "--show", join(files, "later")]);
+    expect(shown.stdout).toContain('init  mknodat(AT_FDCWD, "urandom"');
+  });
   test("no FILE, no such target, a FILE that is none, one that cannot be written", async () => {
     const words = ["-", root, "/bin/true"];
     expect((await run(["freeze", ...words])).stderr).toStartWith("ns: -o FILE is missing");

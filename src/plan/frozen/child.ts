@@ -4,6 +4,7 @@
  * and what is wrong when init cannot be executed.
  */
 import type { Identity } from "../../spec/ids.ts";
+import type { Sources } from "../../spec/mounts.ts";
 import type { Spec } from "../../spec/spec.ts";
 import { AT_FDCWD, O, RESOLVE_NO_MAGICLINKS } from "../../sys/constants.ts";
 import { childPlan, enterPlan } from "../child.ts";
@@ -64,20 +65,21 @@ const keepWhatIsThere = (set: Op, there: Place): Op[] => {
 };
 
 /**
+ * @param found the compiled filter, and what becomes of /dev and /sys
  * @param argv where init's arguments are
  * @param capabilities memory for the caller's
  */
 export function frozenChild(
   spec: Spec,
   identity: Identity | null,
-  filter: Uint8Array | null,
+  found: { readonly filter: Uint8Array | null; readonly sources: Sources },
   { gate, life, report, told, branches }: Descriptors,
   argv: Place,
   capabilities: Place,
 ): Op[] {
   const tasks = branches.flatMap((branch) => (branch.tasks === null ? [] : [branch.tasks]));
   const place = {
-    ...{ gate, life: life[1], report: report[1], rootPath: spec.root, inherited: [], filter },
+    ...{ gate, life: life[1], report: report[1], rootPath: spec.root, inherited: [], ...found },
     ...(identity === null ? {} : { identity }),
     ...(told === null ? {} : { join: { tasks, told: told[1] } }),
   };

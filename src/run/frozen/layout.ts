@@ -21,6 +21,7 @@ import type { Op, Place } from "../../plan/op.ts";
 import { prePlan } from "../../plan/pre.ts";
 import { putRules, ruleAt, RULES_SIZE } from "../../plan/supervise.ts";
 import type { Identity } from "../../spec/ids.ts";
+import type { Sources } from "../../spec/mounts.ts";
 import type { Spec } from "../../spec/spec.ts";
 import { forMachine } from "./machine.ts";
 import { packStrings, pathWithPid, placeTable } from "./strings.ts";
@@ -30,6 +31,8 @@ export interface Frozen {
   readonly spec: Spec;
   readonly identity: Identity | null;
   readonly filter: Uint8Array | null;
+  /** what becomes of /dev and /sys */
+  readonly sources: Sources;
   readonly branches: readonly FrozenBranch[];
   /** the id maps, by the name of their file */
   readonly maps: readonly { readonly file: string; readonly content: string }[];
@@ -71,7 +74,7 @@ const place = (at: number, means: string): Place => ({ at, means });
  * @throws RangeError when it is too much
  */
 export function layOut(
-  { spec, identity, filter, branches, maps, version }: Frozen,
+  { spec, identity, filter, sources, branches, maps, version }: Frozen,
   machine: MachineAbi,
   places: AlonePlaces,
   show: (parts: { parent: Op[]; child: Op[]; pre: Op[]; watcher: Op[] }) => string,
@@ -124,7 +127,7 @@ export function layOut(
   const child = frozenChild(
     spec,
     identity,
-    filter,
+    { filter, sources },
     descriptors,
     place(list, `${argv.length} arguments`),
     capabilities,

@@ -28,8 +28,6 @@ function refusals(spec: Spec): Refusal[] {
       fromHost !== undefined,
       "what it is on the host is looked at at the start",
     ],
-    ["--dev", spec.security.dev === "minimal", "what NEWROOT has is looked at at the start"],
-    ["--profile=app and strict", spec.security.profile !== "init", "their /dev is made of what the host has"],
     ["--userns", joinedUser(spec) !== null, atStart],
     ["--map", user !== null && "map" in user, "what the caller may map is looked up at the start"],
     [
