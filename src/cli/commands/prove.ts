@@ -15,8 +15,8 @@ Exit status: 0 nothing is open that the profile promises to hold; 1 something is
 
 const BROKEN = 1;
 const PROMISERS: Readonly<Record<Proof["setting"], string>> = {
-  root: "profile init, as real root",
-  user: "profile init, in a user namespace",
+  root: "profile init as real root",
+  user: "profile init in a user namespace",
   app: "profile app",
   strict: "profile strict",
 };
@@ -39,7 +39,7 @@ function table({ setting, verdicts, broken }: Proof): string {
   out.push(
     `${count("held")} held, ${count("open")} open, ${count("untestable")} untestable; ` +
       (broken.length === 0
-        ? `nothing is open that ${PROMISERS[setting]}, promises to hold`
+        ? `nothing is open that ${PROMISERS[setting]} promises to hold`
         : `open against the promise of ${PROMISERS[setting]}: ${broken.map(({ attack }) => attack.name).join(", ")}`),
   );
   return out.join("\n");
