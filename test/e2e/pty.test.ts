@@ -217,6 +217,7 @@ describe.each(callers)("%s", (_, unprivileged) => {
     await handedOver(terminal.pid);
     for (let i = 0; i < 3; i++) {
       terminal.type("\x03");
+      if (i === 2) break; // the end may be faster than the echo
       await terminal.shows(/\^C/);
       await until("the signal is taken", () => pending(terminal.pid) === 0n);
     }
