@@ -28,6 +28,7 @@ run user-network as_user ns -u -n - /box /bin/sh 1000 1000 -- -c 'ip -o -4 addr 
 run missing ns - /box /bin/nothing
 run not-executable ns - /box /etc/passwd
 run usage ns --memroy 1G - /box /bin/true
+run prove ns prove --json -m 64M --profile=app - /box /bin/sh
 run failing-pre ns -m 64M /pre/fail /box /bin/true
 
 launch memory ns -v -m 64M /pre/look /box /bin/sh -- -c "cat /proc/self/cgroup; $waits exit 6"
@@ -105,6 +106,13 @@ export async function testCore(target: TargetName, compiler?: Compiler): Promise
         nothingLeft("failing-pre");
         nothingLeft("missing");
       });
+      test("the attacks of ns prove run there, and the profile holds what it promises", () => {
+        const { status, err, out } = guest.of("prove");
+        expect({ status, err }).toEqual({ status: 0, err: "" });
+        const { attacks } = JSON.parse(out) as { attacks: { verdict: string }[] };
+        expect(attacks.filter(({ verdict }) => verdict === "held").length).toBeGreaterThan(30);
+        nothingLeft("prove");
+      });
       test("a memory limit, and its end told by -v after the handover", () => {
         const { status, out, err, file } = guest.of("memory");
         expect({ status, out }).toEqual({ status: 6, out: "0::/" });
@@ -122,13 +130,17 @@ export async function testCore(target: TargetName, compiler?: Compiler): Promise
         nothingLeft("hog");
       });
       test("init killed by a signal", () => {
-        expect(guest.of("killed-init")).toMatchObject({ status: 137, err: "" });
+        expect(guest.of("killed-init").status).toBe(137);
+        expect(guest.of("killed-init").err).toStartWith("ns: init was killed by SIGKILL, not by ns\nnote: ");
         nothingLeft("killed-init");
       });
       test("SIGTERM reaches init, the third kills it", () => {
         expect(guest.of("terminated")).toMatchObject({ status: 8, err: "" });
         nothingLeft("terminated");
-        expect(guest.of("stubborn")).toMatchObject({ status: 137, err: "" });
+        expect(guest.of("stubborn")).toMatchObject({
+          status: 137,
+          err: "ns: init was killed: ns was asked to stop three times",
+        });
         nothingLeft("stubborn");
       });
       test("SIGKILL of ns leaves nothing", () => {

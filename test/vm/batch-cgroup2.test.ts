@@ -18,9 +18,16 @@ moves() { grep -o 'dst_path=.*/ns/.*' $trace/trace >$at/moves; echo >$trace/trac
 
 run one ns -m 16M - /box /bin/true; moves
 cat >/own <<'X'
-${shell("cat /proc/self/cgroup; mount -t cgroup2 none /sys 2>/dev/null; cat /sys/memory.max; cat /sys/memory.swap.max")}
+${shell("cat /proc/self/cgroup")}
 X
 run own ns batch /own; moves
+cat >/waiting <<'X'
+${shell("echo ready >/ready; read x </go")}
+X
+launch limit ns batch /waiting
+cat /sys/fs/cgroup/ns/*/memory.max /sys/fs/cgroup/ns/*/memory.swap.max >$at/limits
+cat /sys/fs/cgroup/ns/*/inside/cgroup.procs | wc -l >$at/processes
+release
 cat >/hog <<'X'
 ${shell("exec tail /dev/zero")}
 X
@@ -51,11 +58,12 @@ describe.skipIf(await vmMissing("many containers on cgroup v2"))("many container
   });
   test("batch starts it there: no move", () => {
     const [result] = lines("own");
-    expect(result).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0::\/\n/) });
+    expect(result).toMatchObject({ status: 0, stdout: "0::/\n" });
     expect(guest.of("own").file("moves")).toBe("");
   });
   test("the limit is there, without swap, and holds", () => {
-    expect(lines("own")[0]!.stdout).toMatch(/\n16777216\n0\n$/);
+    expect(guest.of("limit").file("limits")).toBe("16777216\n0");
+    expect(guest.of("limit").file("processes")).toBe("1");
     expect(lines("hog")[0]).toMatchObject({
       status: 137,
       cause: "init was killed: out of its 16M memory limit",
@@ -70,7 +78,7 @@ describe.skipIf(await vmMissing("many containers on cgroup v2"))("many container
     expect(tiny!.status).not.toBe(0);
     expect(next).toMatchObject({ line: 2, status: 0 });
   });
-  test.each(["one", "own", "hog", "ten", "tiny"])("%s leaves nothing", (name) => {
+  test.each(["one", "own", "limit", "hog", "ten", "tiny"])("%s leaves nothing", (name) => {
     expect(guest.of(name).left).toBe("");
   });
 });

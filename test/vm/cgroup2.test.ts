@@ -68,6 +68,11 @@ in_cgroup $cg/outer ns -m 1G - /box /bin/true 2>$at/next-err; echo $? >$at/next
 patience=1; end $status; patience=20
 rmdir $cg/outer/ns/init $cg/outer/ns 2>/dev/null; rmdir $cg/outer
 
+# the caller in a cgroup of threads
+mkdir -p $cg/whole/threads; echo threaded >$cg/whole/threads/cgroup.type
+run threads in_cgroup $cg/whole/threads ns /pre/look /box /bin/true
+rmdir $cg/whole/threads $cg/whole
+
 # the caller with others in its cgroup
 mkdir $cg/mid $cg/mid/busy; echo +memory >$cg/mid/cgroup.subtree_control
 in_cgroup $cg/mid/busy sleep 1000 & other=$!
@@ -261,6 +266,13 @@ describe.skipIf(await vmMissing("the memory limit on cgroup v2"))("memory limit 
       expect(file("next-err")).toBe("");
       expect(file("next")).toBe("0");
       nothingLeft("leaf-killed");
+    });
+    test("of threads, without a limit: the nearest cgroup above that takes processes", () => {
+      const { status, err, file } = guest.of("threads");
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(file("cgroup")).toMatch(/^\/ns\/\d+-\w+$/);
+      expect(file("cgroup-of-ns")).toBe("0::/whole/threads");
+      nothingLeft("threads");
     });
     test("with others in it: the nearest cgroup above that has room", () => {
       const { status, err, file } = guest.of("busy");

@@ -76,7 +76,8 @@ else
 fi
 echo "$own" >$at/cgroup
 cat /proc/$PPID/cgroup >$at/cgroup-of-ns
-for file in cgroup.procs memory.max memory.swap.max memory.oom.group memory.limit_in_bytes memory.memsw.limit_in_bytes; do
+for place in $dir $dir/inside; do [ ! -e $place/cgroup.procs ] || cat $place/cgroup.procs; done >$at/cgroup.procs
+for file in memory.max memory.swap.max memory.oom.group memory.limit_in_bytes memory.memsw.limit_in_bytes; do
   [ ! -e $dir/$file ] || cat $dir/$file >$at/$file
 done
 `;

@@ -88,7 +88,7 @@ describe.skipIf(await vmMissing("ids and namespaces on cgroup v2"))("ids and nam
   });
   test("shared namespaces", () => {
     const [cgroup, uts] = guest.of("shared").out.split("\n");
-    expect(cgroup).toMatch(/^0::\/ns\/\d+-\w+$/);
+    expect(cgroup).toMatch(/^0::\/ns\/\d+-\w+\/inside$/);
     expect(uts).toBe(guest.of("shared").file("uts"));
     nothingLeft("shared");
   });

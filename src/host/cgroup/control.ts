@@ -52,6 +52,13 @@ export function enable(controllers: readonly string[], directory: string): numbe
   return file.writeFile(control(directory), off.map((name) => `+${name}`).join(" "));
 }
 
+/** 0 when a new directory may have processes, or -errno, and it is gone: below a cgroup of threads there are none. */
+export function forProcesses(directory: string): number {
+  if (!words(`${directory}/cgroup.type`).includes("invalid")) return 0;
+  file.removeDirectory(directory);
+  return -errnoNumber("EOPNOTSUPP");
+}
+
 /** Moves ns, if it is alone in its cgroup, one level down, so that the cgroup can hand controllers on. */
 export function moveToLeaf(own: string, pid: number): boolean {
   if (words(`${own}/cgroup.procs`).join() !== `${pid}`) return false;

@@ -6,7 +6,17 @@ import type { Bytes } from "../../sys/bytes.ts";
 import { O } from "../../sys/constants.ts";
 import { errnoNumber } from "../../sys/errno.ts";
 import * as file from "../../sys/file.ts";
-import { BUSY, enable, fillSet, LEAF, type Left, leaveLeaf, missingIn, moveToLeaf } from "./control.ts";
+import {
+  BUSY,
+  enable,
+  fillSet,
+  forProcesses,
+  LEAF,
+  type Left,
+  leaveLeaf,
+  missingIn,
+  moveToLeaf,
+} from "./control.ts";
 import { ancestors, type Location } from "./locate.ts";
 
 export interface Parent {
@@ -123,7 +133,8 @@ export function prepareParent(
       result = enable(controllers, above);
     }
     if (result === 0) result = makeDirectory(directory);
-    if (result === 0) result = enable(controllers, directory);
+    if (result === 0)
+      result = controllers.length > 0 ? enable(controllers, directory) : forProcesses(directory);
     if (result === 0) return { directory, left, goes: goes(directory) };
     if (left !== null) leaveLeaf(left, self.pid);
     if (nearest || refusal.errno === errnoNumber("ENOENT"))
