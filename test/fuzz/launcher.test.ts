@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { enterPlan, childPlan } from "../../src/plan/child.ts";
+import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
 import { encodeTask } from "../../src/plan/encode.ts";
 import { keeperPlan, launchPlan } from "../../src/plan/keeper.ts";
 import type { Op } from "../../src/plan/op.ts";
@@ -40,9 +40,10 @@ const facts: Facts = {
   capabilities: { mask: "1ffffffffff", sysAdmin: true, setUid: true, setGid: true },
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },
 };
-const place = {
-  ...{ gate: [3, 4], life: 6, report: 8, rootPath: "/r", inherited: [7, 9], sources: NO_SOURCES },
-} as const;
+const place: ChildPlace = {
+  gate: [3, 4],
+  ...{ life: 6, report: 8, rootPath: "/r", inherited: [7, 9], sources: NO_SOURCES },
+};
 
 /** Plans as they are encoded, cut to what the target takes: 64 ops, without the header and the results. */
 function* encodedPlans(): Generator<Uint8Array> {
@@ -71,6 +72,12 @@ test.skipIf(missing !== null)(
     const corpus = join(folder, "corpus");
     mkdirSync(corpus);
     const answers = Uint8Array.from({ length: 300 }, (_, i) => (i * 37) & 255);
+    // a short task and a long answer: the parts that a task does not steer
+    for (let part = 0; part < 10; part++)
+      for (let by = 1; by < 90; by += 11) {
+        const long = Uint8Array.from({ length: 400 }, (_, i) => (i * i * by + by) & 255);
+        writeFileSync(join(corpus, `${part}-by-${by}`), Buffer.concat([Buffer.of(part, 0, 0), long]));
+      }
     for (const ops of encodedPlans())
       for (let part = 0; part < 10; part++) {
         // two tasks: in a keeper's part one of them launches
