@@ -308,6 +308,7 @@ static i64 catches(i64 statusFile, i64 signal) {
     i64 fd = sys3(NR_openat, -1, statusFile, 0);
     i64 size = sys3(NR_read, fd, (i64)text, 4096);
     sys3(NR_close, fd, 0, 0);
+    if (size < 24) return 0;
     for (end = text + size - 24; at < end; at++)
         if (at[0] == 'C' && at[1] == 'g' && at[2] == 't' && at[3] == ':') break;
     if (at >= end) return 0;

@@ -23,6 +23,10 @@ const ARCHES = {
 
 const bad = (where: string, what: string): NsError => new NsError(`the seccomp profile: ${where}: ${what}`);
 
+/** A value as the profile has it; its whole numbers are bigints, which JSON.stringify() refuses. */
+const shown = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? Number(one) : one));
+
 function objectAt(value: unknown, where: string): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw bad(where, "not an object");
   return value as Json;
@@ -74,7 +78,7 @@ function actionAt(name: unknown, errno: unknown, where: string, errnoWhere: stri
     case "SCMP_ACT_NOTIFY":
       throw bad(where, `${name} needs a supervisor, which ns has not`);
     default:
-      throw bad(where, `${JSON.stringify(name)} is no action`);
+      throw bad(where, `${shown(name)} is no action`);
   }
 }
 
@@ -84,7 +88,7 @@ function conditionAt(value: unknown, where: string): Condition {
   const max = 2n ** 64n - 1n;
   const op = typeof json.op === "string" ? json.op.replace(/^SCMP_CMP_/, "") : "";
   if (!(COMPARISONS as readonly string[]).includes(op))
-    throw bad(`${where}.op`, `${JSON.stringify(json.op)} is no comparison`);
+    throw bad(`${where}.op`, `${shown(json.op)} is no comparison`);
   return {
     index: Number(numberAt(json.index, `${where}.index`, 5n)),
     op: op as Condition["op"],
@@ -103,7 +107,7 @@ function matches(value: unknown, where: string, context: SeccompContext, all: bo
   const arches = stringsAt(json.arches, `${where}.arches`);
   if (arches.length > 0) found.push(arches.includes(ARCHES[context.machine].own[0]));
   if (json.minKernel !== undefined) {
-    const match = /^(\d+)\.(\d+)$/.exec(String(json.minKernel));
+    const match = /^(\d+)\.(\d+)$/.exec(typeof json.minKernel === "object" ? "" : String(json.minKernel));
     if (match === null) throw bad(`${where}.minKernel`, "not a version like 4.8");
     const [major, minor] = context.kernel;
     found.push(major > Number(match[1]) || (major === Number(match[1]) && minor >= Number(match[2])));
@@ -125,7 +129,10 @@ function ruleAt(value: unknown, where: string, context: SeccompContext): Rule | 
     "includes",
     "excludes",
   ]);
-  const names = json.name === undefined ? stringsAt(json.names, `${where}.names`) : [String(json.name)];
+  const names =
+    json.name === undefined
+      ? stringsAt(json.names, `${where}.names`)
+      : stringsAt([json.name], `${where}.name`);
   if (names.length === 0) throw bad(`${where}.names`, "no system call is named");
   const rule: Rule = {
     names,
