@@ -73,7 +73,7 @@ enum {
  * launcher(OP_BEGIN, task, stack) becomes a task, with the program's first stack as its first saved result. */
 enum {
     OP_LISTEN = -20, OP_HEED = -21, OP_CHECK = -22, OP_TELL = -23, OP_DIGITS = -24, OP_STORE = -25, OP_SAYS = -26,
-    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32
+    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32, OP_BEHIND = -33
 };
 enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, SIGCHLD = 17, ESRCH = 3, EAGAIN = 11, EBUSY = 16, EINVAL = 22, TRIES = 1000 };
 
@@ -640,6 +640,24 @@ static i64 both(u32 *words, u32 *others, i64 count) {
     return 0;
 }
 
+/* What stands in a text behind that word, which ends with a slash, up to the line's end: as a path that begins with "./". */
+static i64 behind(u8 *text, u8 *word) {
+    enum { ENOENT = 2, NEWLINE = 10, DOT = 46, SLASH = 47 };
+    i64 i;
+    u8 *end;
+    for (; *text; text++) {
+        for (i = 0; word[i] && text[i] == word[i]; i++) {}
+        if (word[i]) continue;
+        text = text + i - 2;
+        text[0] = DOT;
+        text[1] = SLASH;
+        for (end = text; *end && *end != NEWLINE; end++) {}
+        *end = 0;
+        return (i64)text;
+    }
+    return -ENOENT;
+}
+
 /* Was the program given this one word as argument? */
 static i64 says(long *stack, u8 *text) {
     u8 *word = (u8 *)stack[2];
@@ -677,6 +695,19 @@ static i64 removeTree(i64 at, u8 *name, i64 flags, i64 depth) {
             if (entry[TYPE] == DT_DIR && entry[NAME] != DOT) removeTree(fd, entry + NAME, flags, depth - 1);
     sys3(NR_close, fd, 0, 0);
     return sys3(NR_unlinkat, at, (i64)name, AT_REMOVEDIR);
+}
+
+/* The same, until the kernel has let go of the last process that was in it, for half a second at most. */
+static i64 removeCgroup(u8 *name, i64 flags, i64 depth) {
+    enum { PAUSES = 50, PAUSE = 10000000 };
+    long time[2];
+    i64 result, i = 0;
+    while ((result = removeTree(-1, name, flags, depth)) == -EBUSY && i++ < PAUSES) {
+        time[0] = 0;
+        time[1] = PAUSE;
+        sys(NR_ppoll, 0, 0, (i64)time, 0, 0, 0);
+    }
+    return result;
 }
 
 /* What a task says of its failure: for the ops up to that number which no row before is for, what was tried, and the exit
@@ -750,8 +781,9 @@ static i64 perform(i64 nr, i64 *arg, u32 *failure) {
     if (nr == OP_STORE) return *(i64 *)arg[0] = arg[1] - arg[2], 0;
     if (nr == OP_SAYS) return says((long *)arg[0], (u8 *)arg[1]);
     if (nr == OP_ARGUMENTS) return takeArguments((long *)arg[0], (long *)arg[1], arg[2], (long *)arg[3]);
+    if (nr == OP_BEHIND) return behind((u8 *)arg[0], (u8 *)arg[1]);
     if (nr == OP_BOTH) return both((u32 *)arg[0], (u32 *)arg[1], arg[2]);
-    if (nr == OP_REMOVE) return removeTree(-1, (u8 *)arg[0], arg[1], arg[2]);
+    if (nr == OP_REMOVE) return removeCgroup((u8 *)arg[0], arg[1], arg[2]);
     /* due(rules): the deadline counts from now; late(wait status): it had passed */
     if (nr == OP_DUE) return ((struct rules *)arg[0])->deadline += milliseconds(), 0;
     return nr == OP_LATE ? arg[0] & TIMED_OUT : -EINVAL;

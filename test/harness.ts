@@ -312,8 +312,13 @@ export async function expectNothingLeft(): Promise<void> {
     await until("no cgroup is left", () => cgroupsLeft().length === 0, 1000);
   } catch (error) {
     const processes = processesLeft();
+    const cgroups = cgroupsLeft();
     for (const text of processes) process.kill(Number.parseInt(text, 10), "SIGKILL");
-    throw new Error(`${error}: ${processes.join("; ").slice(0, 400)} ${cgroupsLeft().join(" ")}`);
+    await until("those are killed", () => processesLeft().length === 0, 1000).catch(() => {});
+    // with its watcher killed too, a run's cgroup stays
+    for (const path of cgroups)
+      Bun.spawnSync(["find", path, "-depth", "-type", "d", "-exec", "rmdir", "{}", ";"]);
+    throw new Error(`${error}: ${processes.join("; ").slice(0, 400)} ${cgroups.join(" ")}`);
   }
   expect(mounts()).toBe(mountsBefore);
 }

@@ -11,12 +11,13 @@ import type { Facts, Spec } from "../spec/spec.ts";
 import type { Bytes } from "../sys/bytes.ts";
 import { O, S_IFCHR, S_IFMT } from "../sys/constants.ts";
 import { errnoNumber, errnoText } from "../sys/errno.ts";
-import { close, fileSystemOf, open, readLink, statusOf } from "../sys/file.ts";
+import { access, close, fileSystemOf, open, readLink, statusOf } from "../sys/file.ts";
 import { hasBit } from "./status.ts";
 import { findSys } from "./sysfs.ts";
 
 const ST_RDONLY = 1;
 const ST_NODEV = 4;
+const X_OK = 1;
 const CAP_MKNOD = 27;
 /** The user namespace that the machine starts with (PROC_USER_INIT_INO). */
 const FIRST_USER_NAMESPACE = "user:[4026531837]";
@@ -116,7 +117,7 @@ export function findDev(spec: Spec, facts: Facts, root: number, identity: Identi
 }
 
 /**
- * The same, and for /sys, for a plan that is only shown or frozen: a root that is not there, or cannot be looked into, gets
+ * The same, and for /sys, for a plan that is only shown or frozen: a root that is not there, or cannot be entered, gets
  * a fresh /dev.
  */
 export function assumeDevices(
@@ -124,7 +125,8 @@ export function assumeDevices(
   facts: Facts,
   identity: Identity | null,
 ): { dev: DevSource; sys: SysSource } {
-  const root = spec.rootfs.image === null ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
+  const isThere = spec.rootfs.image === null && access(spec.root, X_OK) === 0;
+  const root = isThere ? open(spec.root, O.O_PATH | O.O_DIRECTORY) : -1;
   if (root < 0) {
     const fresh = makesNodes(spec, facts) ? "made" : "bound";
     const isLeft = spec.security.dev === "keep" || isMountedOn(spec);

@@ -41,6 +41,7 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   late: -29,
   remove: -31,
   both: -32,
+  behind: -33,
 };
 
 const HEADER = 56;

@@ -42,7 +42,9 @@ export type Slot =
   | "relay"
   | "stack"
   | "self"
-  | "asked";
+  | "asked"
+  | "privileged"
+  | "place";
 
 /** Something whose address is known: what it is, in words. */
 export interface Place {
@@ -93,7 +95,8 @@ export type Alone =
   | "due"
   | "late"
   | "remove"
-  | "both";
+  | "both"
+  | "behind";
 
 export interface Op {
   readonly call: Call | Action;

@@ -68,7 +68,14 @@ export interface CgroupEnd {
   } | null;
 }
 
-const GONE_OR_IN_USE: readonly ErrnoName[] = ["ENOENT", "EBUSY", "ENOTEMPTY", "EACCES", "EPERM", "EROFS"];
+export const GONE_OR_IN_USE: readonly ErrnoName[] = [
+  "ENOENT",
+  "EBUSY",
+  "ENOTEMPTY",
+  "EACCES",
+  "EPERM",
+  "EROFS",
+];
 
 /** @param place where the path is in memory, if it is there already */
 export const removeDirectory = (path: Bytes, place: Arg = path): Op => ({

@@ -5,24 +5,21 @@
 import { assumeDevices } from "../host/dev.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps } from "../host/idmap.ts";
-import { hierarchiesOf } from "../host/cgroup/hierarchies.ts";
-import type { FrozenBranch } from "../plan/frozen/cgroup.ts";
 import { FROZEN_FACTS } from "../plan/frozen/facts.ts";
 import { showOps } from "../plan/show.ts";
 import type { Op } from "../plan/op.ts";
 import { NsError, usageError } from "../spec/error.ts";
-import { type Limits, wantsCgroup } from "../spec/limits.ts";
 import { NO_SOURCES, type Sources } from "../spec/mounts.ts";
 import { makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { aloneFile, alonePlaces } from "../sys/elf-alone.ts";
-import { O } from "../sys/constants.ts";
-import { access, close, open, statusOf } from "../sys/file.ts";
+import { access } from "../sys/file.ts";
 import { launcherCode } from "../sys/kernel.ts";
 import { type MachineName, machineNamed } from "../sys/machines.ts";
-import { checkCapabilities } from "./check-security.ts";
+import { checkCapabilities, checkDevices } from "./check-security.ts";
 import { checkMounts } from "./check-mounts.ts";
 import { compileFilter } from "./filter.ts";
+import { branchesOf } from "./frozen/branches.ts";
 import { layOut, MAGIC, TEXTS_AT } from "./frozen/layout.ts";
 import { refuseUnfreezable } from "./frozen/refuse.ts";
 import { checkLimits } from "./limits.ts";
@@ -35,48 +32,12 @@ export interface Code {
 
 export interface FreezeOptions {
   /** the machine that the file is for, and the launcher's code for it; left out: this one */
-  readonly machine?: { readonly name: MachineName; readonly code: Code };
+  readonly machine?: { readonly name: MachineName; readonly isOther: boolean; readonly code: Code };
   /** what the file says it was made by */
   readonly version: string;
 }
 
 const nativeMachine = process.arch === "arm64" ? "arm64" : "x64";
-
-/** A directory for runs that was made for us is not ours to take away. */
-function isSomebodyElses(directory: Bytes): boolean {
-  const fd = open(directory, O.O_RDONLY | O.O_DIRECTORY);
-  if (fd < 0) return false;
-  const status = statusOf(fd);
-  close(fd);
-  return typeof status !== "number" && status.uid !== process.geteuid?.();
-}
-
-/** Where the run's cgroup will be: below the one that this process is in now, or the one that --cgroup names. */
-function branchesOf(limits: Limits): FrozenBranch[] {
-  if (!wantsCgroup(limits)) return [];
-  const { cgroup } = limits;
-  if (cgroup === "none") throw usageError("--cgroup none excludes limits that a cgroup has");
-  return hierarchiesOf(limits).map(({ location: { version, mount, own }, controllers, settings }) => {
-    const named = cgroup === null ? null : cgroup.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
-    const parent = named ?? `${own}/ns`;
-    const unset = settings.find(({ value }) => value === null);
-    if (unset !== undefined)
-      throw usageError(
-        `--cpuset cannot be frozen for cgroup version 1: ${unset.file} is filled at the start`,
-      );
-    return {
-      ...{ version, parent },
-      stays: isSomebodyElses(parent),
-      handing: version === 1 ? [] : named === null ? [own, parent] : [parent],
-      controllers: controllers.map((name) => `+${name}`).join(" "),
-      settings: settings.map(({ file, value, optional }) => ({
-        file,
-        value: value!,
-        optional: optional === true,
-      })),
-    };
-  });
-}
 
 const mapsOf = (spec: Spec, identity: ReturnType<typeof findIdentity>) =>
   spec.user === null || !makesUser(spec)
@@ -122,6 +83,7 @@ function devicesOf(spec: Spec, identity: ReturnType<typeof findIdentity>): Sourc
  */
 export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Array {
   refuseUnfreezable(spec);
+  checkDevices(spec, FROZEN_FACTS);
   checkLimits(spec.limits);
   checkMounts(spec, FROZEN_FACTS);
   const name = machine?.name ?? nativeMachine;
@@ -132,7 +94,13 @@ export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Ar
   const sources = devicesOf(spec, identity);
   const line = bytesOf(`frozen by ${version} for ${name}\n`);
   const frozen = {
-    ...{ spec, identity, filter: filterFor(spec, name), sources, branches: branchesOf(spec.limits) },
+    ...{
+      spec,
+      identity,
+      filter: filterFor(spec, name),
+      sources,
+      branches: branchesOf(spec, machine?.isOther !== true),
+    },
     ...{ maps: mapsOf(spec, identity), version: line },
   };
   try {

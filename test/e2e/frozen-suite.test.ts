@@ -5,7 +5,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { folder, isFrozen, isRoot, project } from "../harness.ts";
+import { folder, ids, isFrozen, isRoot, project, root, run, user } from "../harness.ts";
 
 const VERBOSE = "it reads what -v says, and there is nobody to say it";
 const SHORT = "a frozen start says less";
@@ -18,6 +18,15 @@ const DIFFERENT: Readonly<Record<string, readonly (readonly [RegExp, string])[]>
     [/^the user's own mounts come on top$/, "--bind is refused"],
     [/^where it is asked for and cannot be made/, SHORT],
   ],
+  devices: [
+    [/^also with a limit, with --reaper/, "--reaper is refused"],
+    [/^a device file that is bound with dev/, "--bind is refused"],
+    [/^is one in the hierarchy for devices alone/, VERBOSE],
+    [/^of a run that was killed with its watcher/, "it does not sweep"],
+    [/^a list from an ordinary user$/, SHORT],
+    [/^--dry-run shows it$/, "--dry-run is refused"],
+  ],
+  "status-sets": [[/^\["--reaper"\]$/, "--reaper is refused"]],
   life: [
     [/^init killed from outside$/, VERBOSE],
     [/^at each of its steps$/, VERBOSE],
@@ -81,6 +90,8 @@ test.skipIf(isFrozen || !isRoot).each(Object.keys(DIFFERENT))(
       },
     );
     await ran.exited;
+    // what a frozen start that was killed with its watcher has left goes with the next start of ns
+    expect((await run([...user, "-", root, "/bin/true", ...ids])).status).toBe(0);
     const different = DIFFERENT[name]!;
     const cases = casesOf(report);
     const failed = cases.filter((one) => one.failed).map((one) => one.name);

@@ -2,11 +2,14 @@
 import { describe, expect, test } from "bun:test";
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -204,9 +207,11 @@ const MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183, armv7:
 
 describe.skipIf(isFrozen).each(TARGETS)("for %s", (target) => {
   const [load, stack, readExecute, readWrite] = [1, 0x6474e551, 5, 6];
-  test("a bare start takes at most 32 kB", async () => {
-    const file = await freeze(["--target", target, "-", root, "/bin/sh"]);
-    expect(statSync(file).size).toBeLessThanOrEqual(32 * 1024);
+  test("a bare start takes at most 32 kB, without the list of devices that this machine's own has", async () => {
+    const bare = await freeze(["--target", target, "--allow-device=all", "-", root, "/bin/sh"]);
+    expect(statSync(bare).size).toBeLessThanOrEqual(32 * 1024);
+    const listed = await freeze(["--target", target, "-", root, "/bin/sh"]);
+    expect(statSync(listed).size).toBeLessThanOrEqual((target === `linux-${process.arch}` ? 36 : 32) * 1024);
   });
   test("a static executable: one segment of code, one of data, none that is both", async () => {
     const file = await freeze([
@@ -320,6 +325,9 @@ const v1 = ((): boolean => {
   }
 })();
 
+const hasDevices =
+  existsSync("/sys/fs/cgroup/devices/devices.list") || existsSync("/sys/fs/cgroup/devices/tasks");
+
 describe.skipIf(isFrozen || !isRoot || !v1)(
   `limits${v1 ? "" : " [needs a version 1 hierarchy of memory]"}`,
   () => {
@@ -358,3 +366,106 @@ rootTest("many at once, each its own", async () => {
   );
   expect(all.map(({ status, stderr }) => [status, stderr])).toEqual(all.map((_, i) => [i, ""]));
 });
+
+/** Whether the host's loop devices' control file opens, by a node of the container's making, and null. */
+const OPENS =
+  "mknod /tmp/own c 10 237 2>/dev/null; (true </tmp/own) 2>/dev/null && echo own; rm -f /tmp/own; echo >/dev/null && echo null";
+
+describe.skipIf(isFrozen || !isRoot || !hasDevices)(
+  `devices${hasDevices ? "" : " [needs a version 1 hierarchy of devices]"}`,
+  () => {
+    const small = join(folder, "frozen-devices");
+    mkdirSync(small);
+    makeSmallRoot("frozen-devices/root", ["sh", "true", "mknod", "rm", "cat", "sleep"]);
+    const opens = async (options: string[], words: string[] = [], user_: string[] = []): Promise<string> => {
+      const file = await freeze([...options, "-", join(small, "root"), "/bin/sh", ...user_]);
+      const ran = await runCommand([...words, file, "--", "-c", OPENS]);
+      expect(ran).toMatchObject({ status: 0, stderr: "" });
+      return ran.stdout.trim().split("\n").join(" ");
+    };
+    test("only the usual ones open, and what --allow-device names; with all, as with --cgroup none, any", async () => {
+      expect(await opens([])).toBe("null");
+      expect(await opens(["--allow-device", "c:10:237:r"])).toBe("own null");
+      expect(await opens(["--allow-device", "/dev/loop-control:r"])).toBe("own null");
+      expect(await opens(["--allow-device=all"])).toBe("own null");
+      expect(await opens(["--cgroup=none"])).toBe("own null");
+    });
+    test("also with limits, and in a cgroup with a name", async () => {
+      expect(await opens(["-m", "32M", "--pids", "20"])).toBe("null");
+      expect(await opens(["--cgroup", "ns-frozen-test"])).toBe("null");
+      expect(await opens(["--cgroup", "ns-frozen-test", "-m", "32M"])).toBe("null");
+    });
+    test("the place is found at the start, for PRE too, and nothing is left there", async () => {
+      const other = `/sys/fs/cgroup/devices/ns-frozen-${process.pid}`;
+      mkdirSync(other);
+      try {
+        const pre = script("pre-devices", "#!/bin/sh\ngrep :devices: /proc/$1/cgroup\n");
+        const file = await freeze([pre, join(small, "root"), "/bin/true"]);
+        const line = `echo $$ >${other}/tasks; exec "$@"`;
+        const ran = await runCommand(["sh", "-c", line, "sh", file]);
+        expect(ran).toMatchObject({ status: 0, stderr: "" });
+        expect(ran.stdout).toMatch(new RegExp(`:devices:/ns-frozen-${process.pid}/ns/\\d+-frozen/inside\n$`));
+        await until("nothing is in it", () =>
+          readdirSync(other, { withFileTypes: true }).every((one) => one.isFile()),
+        );
+      } finally {
+        rmdirSync(other);
+      }
+    });
+    test("with --user, by root: restricted; by an ordinary user: without a cgroup, as he may open no more anyhow", async () => {
+      const node = join(small, "root/loops");
+      Bun.spawnSync(["mknod", "-m", "666", node, "c", "10", "237"]);
+      const file = await freeze(["-u", "-", join(small, "root"), "/bin/sh", ...userIds]);
+      const words = [file, "--", "-c", "(true </loops) 2>&1; cat /proc/self/cgroup"];
+      expect((await runCommand(words)).stdout).toContain("Operation not permitted");
+      const control = await freeze([
+        "-u",
+        "--allow-device=all",
+        "-",
+        join(small, "root"),
+        "/bin/sh",
+        ...userIds,
+      ]);
+      expect((await runCommand([control, ...words.slice(1)])).stdout).not.toContain("not permitted");
+      const ordinary = await runCommand(words, { unprivileged: true });
+      expect(ordinary).toMatchObject({ status: 0, stderr: "" });
+      // asked for, it is an error
+      const asked = await freeze([
+        "-u",
+        "--allow-device=c:10:200",
+        "-",
+        join(small, "root"),
+        "/bin/sh",
+        ...userIds,
+      ]);
+      const refused = await runCommand([asked, "--", "-c", "echo never"], { unprivileged: true });
+      expect(refused).toMatchObject({ status: 125, stdout: "" });
+      expect(refused.stderr).toMatch(/^ns: cannot make a cgroup in .*\(for devices: .*permission denied\n$/);
+      rmSync(node);
+    });
+    test("the hierarchy is not there at the start: an error, and init does not run", async () => {
+      const file = await freeze(["-", join(small, "root"), "/bin/sh"]);
+      const line = 'umount -l /sys/fs/cgroup/devices; exec "$@"';
+      const ran = await runCommand(["unshare", "-m", "sh", "-c", line, "sh", file, "--", "-c", "echo never"]);
+      expect(ran).toMatchObject({ status: 125, stdout: "" });
+      expect(ran.stderr).toMatch(/^ns: cannot .*devices.*\n$/);
+    });
+    test("SIGKILL of it leaves no cgroup", async () => {
+      const file = await freeze(["-", join(small, "root"), "/bin/sh"]);
+      const running = launch([file, "--", "-c", "echo ready; exec sleep 1000"]);
+      await running.line(/^ready/);
+      expect(cgroupsLeft()).not.toEqual([]);
+      running.kill("SIGKILL");
+      await running.ended;
+      await until("no cgroup is left", () => cgroupsLeft().length === 0);
+    });
+    test("for another machine a list is refused, and the usual one left out", async () => {
+      const words = ["freeze", "--target=linux-arm64", "-o", join(files, "none")];
+      const ran = await run([...words, "--allow-device=c:10:200", "-", root, "/bin/true"]);
+      expect(ran).toMatchObject({ status: 2 });
+      expect(ran.stderr).toStartWith("ns: --allow-device cannot be frozen for another machine: ");
+      expect((await run([...words, "-", root, "/bin/true"])).status).toBe(0);
+      expect((await run(["freeze", "--show", join(files, "none")])).stdout).not.toContain("devices.");
+    });
+  },
+);

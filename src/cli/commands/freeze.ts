@@ -15,7 +15,7 @@ import { printBytes } from "../print.ts";
 import { isDebug, versionLine } from "../version.ts";
 import { type Command, ownValue } from "./command.ts";
 
-const TEXT = `Writes the whole start of a container into FILE: a static executable of some 30 kB that does what ns with the same words
+const TEXT = `Writes the whole start of a container into FILE: a static executable of some 35 kB that does what ns with the same words
 would do, and needs nothing else: no ns, no C library. It is run as
 
   FILE [-- ARG...]      start the container; the arguments are appended to INIT's

@@ -1,24 +1,14 @@
 /**
- * The cgroup of a frozen start: where it is was found when it was frozen, its name has the process id. As in host/cgroup/ it
+ * The cgroup of a frozen start: for limits where it was found when it was frozen, for devices in the starter's own; its name
+ * has the process id. As in host/cgroup/ it
  * is locked for as long as the run lasts, so that a later start of ns tells it from one that was left behind.
  */
 import { type Bytes, show } from "../../sys/bytes.ts";
 import { AT_FDCWD, LOCK, O } from "../../sys/constants.ts";
-import { type Op, type Place, slot } from "../op.ts";
-import { removeDirectory } from "../watch.ts";
-
-/** In one hierarchy. */
-export interface FrozenBranch {
-  readonly version: 1 | 2;
-  /** the directory that runs' cgroups are in */
-  readonly parent: Bytes;
-  /** that directory is somebody else's: it is not removed */
-  readonly stays: boolean;
-  /** cgroups that have to hand controllers on (version 2), outermost first, and which: "+memory +pids" */
-  readonly handing: readonly Bytes[];
-  readonly controllers: string;
-  readonly settings: readonly { readonly file: string; readonly value: string; readonly optional: boolean }[];
-}
+import type { Op, Place } from "../op.ts";
+import { type BranchPlace, type FrozenBranch, parentOf } from "./branch.ts";
+import { askPrivilege, INSIDE, openAs, openOwn, restrict, writeTo } from "./devices.ts";
+import { GONE_OR_IN_USE, removeDirectory } from "../watch.ts";
 
 /** What the name ends with, after the process id. */
 export const RUN_ENDING = "-frozen";
@@ -27,23 +17,8 @@ export const RUN_ENDING = "-frozen";
 const TRIES = 3;
 /** So many levels of cgroups that init has made below its own are removed with it (16 KiB of stack). */
 const DEPTH = 8;
-/** Milliseconds that the kernel may take to let go of the last process. */
-const LETTING_GO = 20;
-
-/** Writes a file that is named below a directory. @param directory descriptor, or AT_FDCWD */
-export function writeTo(directory: number, path: Bytes | Place, content: string, step: string): Op[] {
-  return [
-    {
-      call: "openat",
-      args: [directory, path, O.O_WRONLY | O.O_CLOEXEC, 0],
-      step,
-      save: "file",
-    },
-    { call: "write", args: [slot("file"), content, content.length], step },
-    { call: "close", args: [slot("file")], step },
-  ];
-}
-
+/** Where a run's directory was never found, its name below a descriptor means nothing. */
+const GONE_OR_ELSEWHERE = [...GONE_OR_IN_USE, "ENOTDIR"] as const;
 /** A file that may be missing: then what is opened is /dev/null. */
 function writeOptional(directory: number, path: Bytes, content: string, step: string): Op[] {
   const [open, ...rest] = writeTo(directory, path, content, step);
@@ -54,10 +29,27 @@ function writeOptional(directory: number, path: Bytes, content: string, step: st
   ];
 }
 
-/** Makes, locks and limits it. @param path of the run's directory @param lock descriptor that its lock will have */
-export function makeCgroup(branch: FrozenBranch, path: Place, lock: number): Op[] {
-  const { version, parent, handing, controllers, settings } = branch;
-  const step = `make a cgroup in ${show(parent)}`;
+const wordsFor = ({ own, parent, devices, isLimited }: FrozenBranch): string => {
+  const where = own === null ? show(parent) : `${show(own.mount)}, in this process's own`;
+  return `make a cgroup in ${where}${devices === null || isLimited ? "" : " (for devices: --cgroup none freezes without it)"}`;
+};
+
+/**
+ * Makes, locks and limits it.
+ * @param path of the run's directory
+ * @param text empty memory of so many bytes
+ */
+export function makeCgroup(
+  branch: FrozenBranch,
+  path: Place,
+  place: BranchPlace,
+  text: Place,
+  size: number,
+): Op[] {
+  const { version, handing, controllers, settings, devices } = branch;
+  const parent = parentOf(branch, place);
+  const { lock } = place;
+  const step = wordsFor(branch);
   const make = (where: Bytes | Place, fine: Op["fine"]): Op => ({
     call: "mkdirat",
     args: [AT_FDCWD, where, 0o755],
@@ -80,36 +72,51 @@ export function makeCgroup(branch: FrozenBranch, path: Place, lock: number): Op[
       // the second time it is there already
       make(path, i === 0 ? ["ENOENT"] : i + 1 < TRIES ? ["EEXIST", "ENOENT"] : ["EEXIST"]),
     );
+  const forRoot = (ops: readonly Op[]): Op[] =>
+    branch.isRoots ? ops.map((op) => ({ ...op, onlyIf: "privileged" })) : [...ops];
+  const tasks = devices === null ? "tasks" : `${INSIDE}/tasks`;
   return [
-    ...handOn,
-    // of a process that had this id, and was killed with all that watched it
-    removeDirectory(path.means, path),
-    ...tries,
-    { call: "openat", args: [AT_FDCWD, path, O.O_RDONLY | O.O_DIRECTORY | O.O_CLOEXEC, 0], step },
-    { call: "flock", args: [lock, LOCK.LOCK_EX | LOCK.LOCK_NB], step },
-    ...settings.flatMap(({ file, value, optional }) =>
-      (optional ? writeOptional : writeTo)(lock, file, value, `write ${value} to ${file} of the cgroup`),
+    ...(branch.isRoots ? askPrivilege() : []),
+    ...openOwn(branch, text, size),
+    ...forRoot([
+      ...handOn,
+      // of a process that had this id, and was killed with all that watched it
+      { ...removeDirectory(path.means, path), fine: GONE_OR_ELSEWHERE },
+      ...tries,
+    ]),
+    ...openAs(
+      branch,
+      { call: "openat", args: [AT_FDCWD, path, O.O_RDONLY | O.O_DIRECTORY | O.O_CLOEXEC, 0], step },
+      "/proc",
     ),
+    ...forRoot([
+      { call: "flock", args: [lock, LOCK.LOCK_EX | LOCK.LOCK_NB], step },
+      ...settings.flatMap(({ file, value, optional }) =>
+        (optional ? writeOptional : writeTo)(lock, file, value, `write ${value} to ${file} of the cgroup`),
+      ),
+      ...restrict(branch, lock),
+    ]),
     ...(version === 1
-      ? [{ call: "openat", args: [lock, "tasks", O.O_WRONLY | O.O_CLOEXEC, 0], step } satisfies Op]
+      ? openAs(
+          branch,
+          { call: "openat", args: [lock, tasks, O.O_WRONLY | O.O_CLOEXEC, 0], step },
+          "/dev/null",
+        )
       : []),
   ];
 }
 
 /** Removes it, and the directory that it is in if no other run is there. */
-export function removeCgroup({ parent, stays }: FrozenBranch, path: Place): Op[] {
+export function removeCgroup(branch: FrozenBranch, path: Place, place: Pick<BranchPlace, "own">): Op[] {
   const flags = O.O_RDONLY | O.O_DIRECTORY | O.O_NOFOLLOW | O.O_CLOEXEC;
   const remove: Op = {
     ...removeDirectory(path.means),
     call: "remove",
     args: [path, flags, DEPTH],
+    fine: GONE_OR_ELSEWHERE,
   };
-  const time = new Uint8Array(16);
-  new DataView(time.buffer).setUint32(8, LETTING_GO * 1e6, true);
   return [
-    { ...remove, skipNext: true },
-    { call: "ppoll", args: [0, 0, { memory: time, means: "{20 ms}" }, 0, 0], step: remove.step },
     remove,
-    ...(stays ? [] : [removeDirectory(parent)]),
+    ...(branch.stays ? [] : [{ ...removeDirectory(parentOf(branch, place)), fine: GONE_OR_ELSEWHERE }]),
   ];
 }

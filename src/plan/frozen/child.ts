@@ -81,7 +81,7 @@ export function frozenChild(
   const place = {
     ...{ gate, life: life[1], report: report[1], rootPath: spec.root, inherited: [], ...found },
     ...(identity === null ? {} : { identity }),
-    ...(told === null ? {} : { join: { tasks, told: told[1] } }),
+    ...(tasks.length === 0 ? {} : { join: { tasks, told: told?.[1] ?? null } }),
   };
   return [...enterPlan(spec, place), ...childPlan(spec, FROZEN_FACTS, place)].flatMap((op) => {
     if (op.call === "capset" && spec.user === null) return keepWhatIsThere(op, capabilities);

@@ -3,14 +3,14 @@
  * kernel gives the lowest number that is free: so the numbers are known when it is planned, in the order of opening.
  */
 import type { Spec } from "../../spec/spec.ts";
-import type { FrozenBranch } from "./cgroup.ts";
+import type { BranchPlace, FrozenBranch } from "./branch.ts";
 
 type Pipe = readonly [number, number];
 
 export interface Descriptors {
   readonly root: number;
-  /** for each of the run's cgroups: its directory, locked, and on version 1 its file `tasks` */
-  readonly branches: readonly { readonly lock: number; readonly tasks: number | null }[];
+  /** for each of the run's cgroups: what it is in, its directory, locked, and on version 1 its file `tasks` */
+  readonly branches: readonly BranchPlace[];
   readonly gate: Pipe;
   readonly life: Pipe;
   readonly report: Pipe;
@@ -19,6 +19,10 @@ export interface Descriptors {
   /** of init, from the clone on */
   readonly pidfd: number;
 }
+
+/** Has the child to be in its cgroups before the parent goes on? */
+const asksForJoin = ({ pre, limits }: Spec, branches: readonly FrozenBranch[]): boolean =>
+  pre !== null || limits.priority !== null || branches.some(({ isLimited }) => isLimited);
 
 /** In the order in which parent.ts opens them. */
 export function descriptorsOf(spec: Spec, branches: readonly FrozenBranch[]): Descriptors {
@@ -30,11 +34,14 @@ export function descriptorsOf(spec: Spec, branches: readonly FrozenBranch[]): De
   };
   const pipe = (): Pipe => [next(), next()];
   const root = next();
-  const opened = branches.map(({ version }) => ({ lock: next(), tasks: version === 1 ? next() : null }));
-  const joins = opened.some(({ tasks }) => tasks !== null);
+  const opened = branches.map(({ version, own }) => ({
+    own: own === null ? null : next(),
+    ...{ lock: next(), tasks: version === 1 ? next() : null },
+  }));
+  const asks = asksForJoin(spec, branches) && opened.some(({ tasks }) => tasks !== null);
   return {
     ...{ root, branches: opened },
-    ...{ gate: pipe(), life: pipe(), report: pipe(), told: joins ? pipe() : null },
+    ...{ gate: pipe(), life: pipe(), report: pipe(), told: asks ? pipe() : null },
     pidfd: next(),
   };
 }

@@ -39,7 +39,7 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
   const waits = makesUser(spec);
   const confined = spec.limits.priority !== null;
   const atOnce = !early && !waits && !confined;
-  const remove = branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!));
+  const remove = branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!, descriptors.branches[i]!));
   const path = (name: Bytes): Op => ({
     call: "openat",
     args: [AT_FDCWD, name, O.O_PATH | O.O_DIRECTORY | O.O_CLOEXEC, 0],
@@ -55,7 +55,6 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
     { call: "listen", args: [rules, 2 ** (SIGPIPE - 1)], step: "listen to signals" },
     { call: "getpgid", args: [0], step: "find the process group", save: "here" },
     path(spec.root),
-    { call: "fchdir", args: [root], step: `enter the root ${root_}` },
     ...(spec.user === null
       ? []
       : [
@@ -71,8 +70,10 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
       : [{ call: "getpid", args: [], step: "find the process id", save: "self" } satisfies Op]),
     ...branches.flatMap((branch, i) => [
       { call: "digits", args: [slot("self"), runs[i]!.end], step: "name the cgroup" } satisfies Op,
-      ...makeCgroup(branch, runs[i]!, descriptors.branches[i]!.lock),
+      ...makeCgroup(branch, runs[i]!, descriptors.branches[i]!, place.text, place.textSize),
     ]),
+    // the clone carries the working directory, and only that, into the new mount namespace
+    { call: "fchdir", args: [root], step: `enter the root ${root_}` },
     ...[makePipe(0), makePipe(0), makePipe(O.O_NONBLOCK), ...(told === null ? [] : [makePipe(0)])],
     ...(atOnce ? [openGate(gate[1], 1)] : []),
     { call: "start", args: [place.child], step: "make the namespaces", save: "child" },

@@ -1,6 +1,6 @@
 /** What has been laid out in a frozen file for its parent's ops (run/frozen/layout.ts): addresses, and what is there. */
 import type { Place } from "../op.ts";
-import type { FrozenBranch } from "./cgroup.ts";
+import type { FrozenBranch } from "./branch.ts";
 import type { Descriptors } from "./descriptors.ts";
 
 /** Some memory of the program's. */
@@ -19,6 +19,9 @@ export interface ParentPlace {
   readonly branches: readonly FrozenBranch[];
   /** of the branches' directories */
   readonly runs: readonly Path[];
+  /** empty memory for a text, and its size */
+  readonly text: Place;
+  readonly textSize: number;
   /** what --ns-show and --ns-version print */
   readonly show: Text;
   readonly version: Text;

@@ -2,7 +2,8 @@
 import type { Spec } from "../../spec/spec.ts";
 import type { Op } from "../op.ts";
 import { endInit, endPre, watchPlan } from "../watch.ts";
-import { type FrozenBranch, removeCgroup } from "./cgroup.ts";
+import type { FrozenBranch } from "./branch.ts";
+import { removeCgroup } from "./cgroup.ts";
 import type { Descriptors } from "./descriptors.ts";
 import type { Path } from "./place.ts";
 
@@ -13,7 +14,7 @@ import type { Path } from "./place.ts";
  */
 export function frozenWatcher(
   spec: Spec,
-  { root, gate, life, report, told, pidfd }: Descriptors,
+  { root, gate, life, report, told, pidfd, branches: opened }: Descriptors,
   branches: readonly FrozenBranch[],
   runs: readonly Path[],
   nobody: number,
@@ -25,7 +26,7 @@ export function frozenWatcher(
       ...begin,
       { ...endPre(-nobody) },
       ...endInit(pidfd),
-      ...branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!)),
+      ...branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!, opened[i]!)),
     ],
     preKill: begin.length,
   };

@@ -7,7 +7,8 @@ import { createMemory } from "../../sys/memory.ts";
 import type { AlonePlaces } from "../../sys/elf-alone.ts";
 import type { MachineAbi } from "../../sys/machines.ts";
 import { encodeTask, placeStrings, sizeOf, type TaskOptions } from "../../plan/encode.ts";
-import type { FrozenBranch } from "../../plan/frozen/cgroup.ts";
+import type { FrozenBranch } from "../../plan/frozen/branch.ts";
+import { parentOf } from "../../plan/frozen/branch.ts";
 import { RUN_ENDING } from "../../plan/frozen/cgroup.ts";
 import { frozenChild } from "../../plan/frozen/child.ts";
 import { descriptorsOf } from "../../plan/frozen/descriptors.ts";
@@ -47,6 +48,8 @@ export const TEXTS_AT = 16;
 const PREFACE = 48;
 
 const STACK = 16384;
+/** for /proc/self/cgroup: where that is longer, a cgroup behind it is not found, which is an error */
+const TEXT = 4096;
 const PATIENCE = 3;
 const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
 const PASSED_ON: readonly SignalName[] = [
@@ -87,7 +90,14 @@ export function layOut(
   const encode = (ops: readonly Op[], options: Partial<TaskOptions>): number =>
     encodeTask(
       forMachine(ops, machine),
-      { flags: 0, report: -1, stackAt: stack(), word: machine.word, calls: machine.calls, ...options },
+      {
+        flags: 0,
+        report: -1,
+        word: machine.word,
+        calls: machine.calls,
+        ...options,
+        stackAt: options.stackAt ?? stack(),
+      },
       memory,
     ).address;
 
@@ -112,17 +122,22 @@ export function layOut(
     },
     (offset, value) => memory.putI64(rulesAt + offset, value),
   );
-  const runs = branches.map(({ parent }) =>
-    pathWithPid(memory, parent, RUN_ENDING, `${parent}/PID${RUN_ENDING}`),
-  );
+  const runs = branches.map((branch, i) => {
+    const parent = parentOf(branch, descriptors.branches[i]!);
+    return pathWithPid(memory, parent, RUN_ENDING, `${parent}/PID${RUN_ENDING}`);
+  });
   const capabilities = place(memory.reserve(24), "CAPABILITIES");
   memory.clear(capabilities.at, 24);
   const pid = place(memory.reserve(16), '"PID"');
   memory.clear(pid.at, 16);
   const argv = [spec.process.arg0 ?? spec.init, ...spec.args];
   const list = top;
-  const room = Math.floor((places.emptySize - 4 * STACK) / machine.word) - argv.length - 1;
-  top += places.emptySize - 4 * STACK;
+  const rest = places.emptySize - 4 * STACK;
+  const room = Math.floor(rest / machine.word) - argv.length - 1;
+  top += rest;
+  const watcherStack = stack();
+  // where it is used later: one page less
+  const cgroups = place(watcherStack - TEXT, "TEXT");
 
   const child = frozenChild(
     spec,
@@ -141,7 +156,7 @@ export function layOut(
     ...cgroupOf(descriptors.branches, branches),
   });
   const preTask = encode(pre, { flags: CLONE.CLONE_VM, report: descriptors.report[1], base: PRE_BASE });
-  const watcherTask = encode(watcher.ops, { flags: CLONE.CLONE_VM });
+  const watcherTask = encode(watcher.ops, { flags: CLONE.CLONE_VM, stackAt: watcherStack });
   // init's first arguments are copied to where more can be appended
   const fixed = placeStrings(argv, memory, machine.word);
   const text = (content: string, means: string) => ({
@@ -149,7 +164,7 @@ export function layOut(
     length: content.length,
   });
   const parentPlace: Omit<ParentPlace, "show" | "table"> = {
-    ...{ descriptors, branches, runs, room, maps, pid, nobody: NOBODY },
+    ...{ descriptors, branches, runs, room, maps, pid, nobody: NOBODY, text: cgroups, textSize: TEXT },
     version: text(version, "VERSION"),
     fixed: place(fixed, "INIT's"),
     list: place(list, "ARGUMENTS"),

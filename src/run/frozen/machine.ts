@@ -56,6 +56,7 @@ const CALLS_OF_NS: Readonly<Record<string, true>> = Object.fromEntries(
       "late",
       "remove",
       "both",
+      "behind",
     ],
   ].map((name) => [name, true]),
 );

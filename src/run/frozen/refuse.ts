@@ -1,6 +1,5 @@
 /** What cannot be frozen, because at the start it needs more than system calls that are known before. Called by freeze.ts. */
 import { usageError } from "../../spec/error.ts";
-import { wantsCgroup } from "../../spec/limits.ts";
 import { isOverlay } from "../../spec/rootfs.ts";
 import { joinedUser, type Spec } from "../../spec/spec.ts";
 
@@ -41,11 +40,6 @@ function refusals(spec: Spec): Refusal[] {
     ["--net=veth", network.mode === "veth", "addresses are chosen at the start"],
     ["--resolv-conf=copy", network.resolvConf === "copy", "the host's file is read at the start"],
     ["--systemd", limits.systemd === true, "systemd is asked at the start"],
-    [
-      "--cgroup",
-      limits.cgroup !== null && limits.cgroup !== "none" && !wantsCgroup({ ...limits, cgroup: null }),
-      "without a limit there is nothing to put there",
-    ],
     [
       "--keep-env",
       process.env.kept.length > 0,

@@ -25,9 +25,15 @@ export async function machineFor(target: Bytes | null) {
   const name = target === null ? native : MACHINES[target];
   if (name === undefined)
     throw usageError(`--target: there is no ${show(target ?? "")}; there are ${TARGET_NAMES.join(", ")}`);
+  // of another machine's cgroups nothing is known here; an Android has its own
+  const isOther = target !== null && target !== `linux-${native}`;
   const { launchers } = await import("../../sys/launchers.ts");
   const found = launchers()[name];
-  if (found === undefined && name === native) return { name, code: launcherCode() };
+  if (found === undefined && name === native) return { name, isOther, code: launcherCode() };
   if (found === undefined) throw usageError(`--target: this build of ns has no launcher for ${name}`);
-  return { name, code: { code: new Uint8Array(Buffer.from(found.code, "base64")), entry: found.entry } };
+  return {
+    name,
+    isOther,
+    code: { code: new Uint8Array(Buffer.from(found.code, "base64")), entry: found.entry },
+  };
 }
