@@ -68,19 +68,19 @@ export const chmodOpen = (fd: number, mode: number): number =>
 export const chownOpen = (fd: number, uid: number, gid: number): number =>
   scratch((memory) => call("fchownat", fd, memory.placeString(""), uid, gid, AT_EMPTY_PATH));
 
-const DIRECTORY = O.O_DIRECTORY | O.O_NOFOLLOW;
+/** A file that was opened, and the permissions to set again in the end (null: they are as they were). */
+export interface Opened {
+  readonly fd: number;
+  readonly before: number | null;
+}
 
 /**
- * Opens a directory to look at what is in it. An ordinary user's own, where its permissions keep him out, is given others.
+ * Opens a file without going through a link. An ordinary user's own, where its permissions keep him out, is given others.
  * @param needed permissions that the caller has to have; root has them anyway
- * @returns the descriptor, and the permissions to set again in the end (null: they are as they were); or -errno
+ * @returns -errno when it cannot be opened
  */
-export function openDirectory(
-  directory: number,
-  name: Bytes,
-  needed = 0o500,
-): { fd: number; before: number | null } | number {
-  const path = open(name, O.O_PATH | DIRECTORY, directory);
+export function openOwn(directory: number, name: Bytes, flags: number, needed: number): Opened | number {
+  const path = open(name, O.O_PATH | O.O_NOFOLLOW | (flags & O.O_DIRECTORY), directory);
   if (path < 0) return path;
   const inode = inodeOf(path, "");
   let before: number | null = null;
@@ -88,10 +88,15 @@ export function openDirectory(
     const mode = inode.mode & 0o7777;
     if (inode.uid === process.geteuid?.() && chmodOpen(path, mode | needed) === 0) before = mode;
   }
+  const fd = open(name, flags | O.O_NOFOLLOW, directory);
+  if (fd < 0 && before !== null) chmodOpen(path, before);
   close(path);
-  const fd = open(name, O.O_RDONLY | DIRECTORY, directory);
   return fd < 0 ? fd : { fd, before };
 }
+
+/** The same of a directory, to look at what is in it. */
+export const openDirectory = (directory: number, name: Bytes, needed = 0o500): Opened | number =>
+  openOwn(directory, name, O.O_RDONLY | O.O_DIRECTORY, needed);
 
 const LARGEST = 65536;
 

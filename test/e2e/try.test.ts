@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -47,7 +48,7 @@ const APPLETS = [
     "sleep",
     "rmdir",
   ],
-  ...["printf", "chown"],
+  ...["printf", "chown", "dd", "mknod"],
 ];
 let roots = 0;
 
@@ -116,6 +117,39 @@ function difference(before: Record<string, string>, after: Record<string, string
   ].sort();
 }
 
+/** Puts an image's layer over a tree: what it deletes first, then what it has (image-spec, layer.md). */
+function putOver(tree: string, tar: string): void {
+  const how: { stdio: ["ignore", "pipe", "inherit"] } = { stdio: ["ignore", "pipe", "inherit"] };
+  const names = Bun.spawnSync(["tar", "-tf", tar], how).stdout.toString().split("\n").slice(0, -1);
+  const remove = (name: string) => rmSync(join(tree, name), { recursive: true, force: true });
+  for (const name of names) {
+    const last = name.slice(name.lastIndexOf("/") + 1);
+    const directory = name.slice(0, name.length - last.length);
+    if (last === ".wh..wh..opq")
+      for (const one of readdirSync(join(tree, directory))) remove(join(directory, one));
+    else if (last.startsWith(".wh.")) remove(join(directory, last.slice(4)));
+    else if (
+      last !== "" ||
+      !existsSync(join(tree, name)) ||
+      !lstatSync(join(tree, name.slice(0, -1))).isDirectory()
+    )
+      remove(name.replace(/\/$/, ""));
+  }
+  const extract = ["tar", "-xpf", tar, "--numeric-owner", "--exclude=.wh.*", "-C", tree];
+  expect(Bun.spawnSync(extract, how).exitCode).toBe(0);
+}
+
+/** A snapshot as the container sees it: an ordinary user's files are root's. */
+const asInside = (tree: Record<string, string>, unprivileged: boolean): Record<string, string> =>
+  unprivileged
+    ? Object.fromEntries(
+        Object.entries(tree).map(([path, text]) => [
+          path,
+          text.replaceAll(` ${ordinary.uid} `, " 0 ").replaceAll(` ${ordinary.gid} `, " 0 "),
+        ]),
+      )
+    : tree;
+
 const SCRIPTS: [string, string, string[]][] = [
   ["nothing", "true", []],
   ["a new file", "echo x >/etc/new", []],
@@ -144,7 +178,10 @@ describe.each(callers)("%s", (_, unprivileged) => {
   test.each(SCRIPTS)("%s", async (_, script, changed) => {
     const root = ownRoot(unprivileged);
     const before = snapshot(root);
-    const { status, said, changes } = await tryScript(unprivileged, root, script);
+    const tar = join(temporary(), "layer.tar");
+    const copy = `${root}-copy`;
+    Bun.spawnSync(["cp", "-a", root, copy], { stdio: ["ignore", "ignore", "inherit"] });
+    const { status, said, changes } = await tryScript(unprivileged, root, script, ["--export", tar]);
     expect(status).toBe(0);
     const last = said.pop();
     expect(said).toEqual(changes);
@@ -157,6 +194,8 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect(done.status).toBe(0);
     const expected = [...difference(before, snapshot(root)), ...changed];
     expect(changes.toSorted()).toEqual(expected.toSorted());
+    putOver(copy, tar);
+    expect(asInside(snapshot(copy), unprivileged)).toEqual(asInside(snapshot(root), unprivileged));
     const count = (kind: string, word: string): string[] => {
       const { length } = expected.filter((text) => text.startsWith(kind));
       return length === 0 ? [] : [`${length} ${word}`];
@@ -293,6 +332,79 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
+  test("--export: long names, names that are no text, holes, hard links, owners", async () => {
+    const tar = join(temporary(), "layer.tar");
+    const long = "n".repeat(150);
+    const { status } = await tryScript(
+      unprivileged,
+      ownRoot(unprivileged),
+      `mkdir -p /d/${long}; ln -s ${long} /l; f="$(printf '/d/${long}/\\377')"; echo long >$f; ln $f /hard; chmod 4751 $f;
+      dd if=/dev/zero of=/holes bs=1 seek=9G count=1 2>/dev/null; dd if=/dev/zero of=/hole bs=1 seek=3M count=0 2>/dev/null;
+      dd if=/dev/zero of=/end bs=4k count=3 2>/dev/null; dd if=/dev/zero of=/end bs=1 seek=1M count=0 2>/dev/null; echo x >>/end`,
+      ["--export", tar],
+    );
+    expect(status).toBe(0);
+    expect(lstatSync(tar).blocks * 512).toBeLessThan(1 << 20);
+    expect(lstatSync(tar).mode & 0o777).toBe(0o600);
+    const place = temporary();
+    const extract = ["tar", "-xpf", tar, "--numeric-owner", "--exclude=holes", "-C", place];
+    const { exitCode, stderr } = Bun.spawnSync(extract, { stdio: ["ignore", "ignore", "pipe"] });
+    expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+    const [name] = readdirSync(join(place, "d", long), "buffer");
+    expect([...name!]).toEqual([255]);
+    expect(readlinkSync(join(place, "l"))).toBe(long);
+    const { mode, nlink, uid } = lstatSync(join(place, "hard"));
+    expect([mode & 0o7777, nlink, uid]).toEqual([0o4751, 2, isRoot ? 0 : ordinary.uid]);
+    expect(readFileSync(join(place, "hard"), "utf8")).toBe("long\n");
+    const { size } = lstatSync(join(place, "hole"));
+    expect(size).toBe(3 << 20);
+    const end = readFileSync(join(place, "end"));
+    expect(end.length).toBe((1 << 20) + 2);
+    expect(end.subarray(-2).toString()).toBe("x\n");
+    expect(end.subarray(0, -2).every((byte) => byte === 0)).toBe(true);
+    const listed = Bun.spawnSync(["tar", "-tvf", tar, "holes"], { stdio: ["ignore", "pipe", "ignore"] });
+    expect(listed.stdout.toString()).toContain(` ${9 * 2 ** 30 + 1} `);
+  });
+
+  test.each([
+    [
+      "a name that would say that something is deleted",
+      "mkdir /d; echo x >/d/.wh.x",
+      "cannot export /d/.wh.x: in a layer such a name would say that something is deleted",
+    ],
+    [
+      "a tree that is too deep",
+      "n=dddddddddddddddddddddddddddddddddddddddd; i=0; while [ $i -lt 120 ]; do mkdir $n && cd -P $n || exit 1; i=$((i+1)); done",
+      "cannot export 1 directories: they lie too deep to have a path",
+    ],
+  ])("--export: %s is an error, and leaves no file", async (_, script, message) => {
+    const tar = join(temporary(), "layer.tar");
+    const { status, said, changes } = await tryScript(unprivileged, ownRoot(unprivileged), script, [
+      "--export",
+      tar,
+    ]);
+    expect(status).toBe(125);
+    expect(said.filter((text) => !changes.includes(text))).toEqual([`ns: ${message}`]);
+    expect(existsSync(tar)).toBe(false);
+  });
+
+  test("--export makes its file itself, and leaves none of a command that cannot be started", async () => {
+    const root = ownRoot(unprivileged);
+    const place = temporary();
+    const tar = join(place, "layer.tar");
+    const missing = [ns, "try", ...user(unprivileged), "--export", tar, root, "/bin/missing"];
+    expect((await runCommand(missing, { unprivileged })).status).toBe(127);
+    expect(readdirSync(place)).toEqual([]);
+    symlinkSync("other", tar);
+    const words = [ns, "try", ...user(unprivileged), "--export", "layer.tar", root, "/bin/true"];
+    const { status, stderr } = await runCommand(words, { unprivileged, cwd: place });
+    expect({ status, stderr }).toEqual({
+      status: 125,
+      stderr: `ns: cannot make ${tar}: file exists\nnote: --export makes the file: name one that is not there yet\n`,
+    });
+    expect(readdirSync(place)).toEqual(["layer.tar"]);
+  });
+
   test("--list writes the list to a file", async () => {
     const list = join(temporary(), "list");
     const { said } = await tryScript(unprivileged, ownRoot(unprivileged), "echo x >/new; rm /etc/one", [
@@ -358,6 +470,57 @@ rootTest("root looks at what a container of other ids has written", async () => 
   expect(stderr).toBe("A /new\nC /old\nD /old/in\nD /old/x\nA /old/z\nns: 2 added, 1 changed, 2 deleted\n");
   expect(status).toBe(0);
   expect(readdirSync(TMPDIR)).toEqual([]);
+});
+
+rootTest("--export: owners with a user namespace, devices, sockets", async () => {
+  const root = ownRoot(true);
+  const place = temporary();
+  const { stderr, status } = await runCommand(
+    [
+      ...[
+        ns,
+        "try",
+        "--map-uid",
+        `0:${ordinary.uid}:1`,
+        "--map-uid",
+        "1:200000:1000",
+        "--export",
+        "a.tar",
+        root,
+        "/bin/sh",
+      ],
+      ...["-c", "echo x >/new; echo y >/other; chown 7:8 /other"],
+    ],
+    { cwd: place },
+  );
+  expect({ stderr, status }).toEqual({ stderr: "A /new\nA /other\nns: 2 added\n", status: 0 });
+  const listed = Bun.spawnSync(["tar", "--numeric-owner", "-tvf", join(place, "a.tar")]).stdout.toString();
+  expect(listed.match(/\d+\/\d+/g)).toEqual(["0/0", "7/8"]);
+  const device = await runCommand(
+    [
+      ...[
+        ns,
+        "try",
+        "--export",
+        "b.tar",
+        "--bind",
+        `${process.execPath}:/bun`,
+        "--bind",
+        "/lib:/lib",
+        "--bind",
+        "/lib64:/lib64",
+      ],
+      ...[ownRoot(false), "/bin/sh", "-c"],
+      "mknod /c c 1 3 && mknod /b b 7 300; /bun -e 'Bun.listen({unix: \"/sock\", socket: {data() {}}}); process.kill(process.pid, 9)'; ls -l /sock",
+    ],
+    { cwd: place },
+  );
+  expect(device.stdout).toContain("/sock");
+  expect(device.stderr).toContain("note: sockets cannot be exported: 1 left out\n");
+  const devices = Bun.spawnSync(["tar", "-tvf", join(place, "b.tar")]).stdout.toString();
+  expect(devices).toMatch(/^crw.* 1,3 .* c$/m);
+  expect(devices).toMatch(/^brw.* 7,300 .* b$/m);
+  expect(devices).not.toContain("sock");
 });
 
 rootTest("another user's directory of the same name is not swept", async () => {

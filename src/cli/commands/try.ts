@@ -83,14 +83,14 @@ async function run(line: CommandLine): Promise<number> {
   };
   try {
     ({ status } = tryRun(spec, {
-      ...{ keep, onChange },
+      ...{ keep, onChange, export: typeof draft.own.export === "string" ? draft.own.export : null },
       progress: draft.verbose ? sayProgress : null,
       status: draft.status,
       onEnded({ cause, note }) {
         if (cause !== null) sayError(cause);
         if (cause !== null && note !== undefined) sayNote(note);
       },
-      onListed(tooDeep) {
+      onListed(tooDeep, sockets) {
         out.end();
         const told = [
           ...plural(counts.A, "added"),
@@ -99,9 +99,11 @@ async function run(line: CommandLine): Promise<number> {
           ...plural(tooDeep, "so deep that what is in them is not told"),
         ];
         sayProgress(told.length === 0 ? "nothing was changed" : told.join(", "));
+        if (sockets > 0) sayNote(`sockets cannot be exported: ${sockets} left out`);
       },
     }));
   } finally {
+    out.end();
     if (list !== 2) close(list);
   }
   return status;
@@ -110,13 +112,18 @@ async function run(line: CommandLine): Promise<number> {
 export const tryCommand: Command = {
   name: "try",
   summary: "runs a command on a throw-away overlay of a root, and tells what it changed",
-  usage: "ns try [--keep DIR] [--list FILE] [options] ROOT CMD [ARG...]",
+  usage: "ns try [--keep DIR] [--export FILE] [--list FILE] [options] ROOT CMD [ARG...]",
   text: TEXT,
   options: [
     ownValue({
       name: "keep",
       hint: "DIR",
       help: "make DIR and leave the changes in DIR/upper, as overlayfs has them (for --overlay)",
+    }),
+    ownValue({
+      name: "export",
+      hint: "FILE",
+      help: "make FILE, a tar file of the changes: a layer of an OCI image, with .wh.NAME for what was deleted",
     }),
     ownValue({ name: "list", hint: "FILE", help: "write the list of changes to FILE" }),
   ],

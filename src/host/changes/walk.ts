@@ -44,6 +44,8 @@ export interface Change {
   readonly inode: Inode | null;
   /** the layer does not say itself that it is gone, but something in whose place it was */
   readonly implied: boolean;
+  /** a directory through which nothing of the root's own is to be seen */
+  readonly opaque: boolean;
 }
 
 /** Names of the host's paths are no longer (limits.h); what lies deeper can only be counted. */
@@ -104,14 +106,14 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
     for (const name of [...new Set([...names, ...gone])].sort()) {
       const at = `${path}/${name}`;
       if (names.has(name)) entry(fd, below, name, at, hides);
-      else visit({ kind: "D", path: at, name, parent: fd, inode: null, implied: true });
+      else visit({ kind: "D", path: at, name, parent: fd, inode: null, implied: true, opaque: false });
     }
   };
 
   const entry = (parent: number, below: number, name: Bytes, path: Bytes, hides: boolean): void => {
     const inode = must(path, inodeOf(parent, name));
     const there = inRoot(below, name, path);
-    const whole = { path, name, parent, implied: false };
+    const whole = { path, name, parent, implied: false, opaque: false };
     if (isWhiteout(inode)) {
       if (there !== null) visit({ ...whole, kind: "D", inode: null });
       return;
@@ -137,7 +139,7 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
         !anew &&
         sameOwner(inode, there) &&
         attributesText(fd, path, prefix) === attributesText(merged, path, prefix);
-      visit({ ...whole, kind: same ? null : kind, inode });
+      visit({ ...whole, kind: same ? null : kind, inode, opaque: merges && anew && !hides });
       directory(fd, merged, path, anew);
     } finally {
       if (merged >= 0) close(merged);
@@ -151,7 +153,15 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
     const fd = readDirectory(below, name, path);
     try {
       for (const gone of [...namesIn(fd, path)].sort())
-        visit({ kind: "D", path: `${path}/${gone}`, name: gone, parent: -1, inode: null, implied: true });
+        visit({
+          kind: "D",
+          path: `${path}/${gone}`,
+          name: gone,
+          parent: -1,
+          inode: null,
+          implied: true,
+          opaque: false,
+        });
     } finally {
       close(fd);
     }
@@ -162,7 +172,7 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
   try {
     const inode = must("/", inodeOf(opened, ""));
     const kind = sameOwner(inode, before) ? null : "C";
-    visit({ kind, path: "/", name: ".", parent: opened, inode, implied: false });
+    visit({ kind, path: "/", name: ".", parent: opened, inode, implied: false, opaque: false });
     directory(opened, root, "", false);
   } finally {
     close(opened);

@@ -1,4 +1,5 @@
 /** `ns try`: a run whose changes of the root go to a directory of their own, and are told when it is over. */
+import { createExport, type Export, type View } from "../../host/changes/export.ts";
 import { type Change, type Layer, walkChanges } from "../../host/changes/walk.ts";
 import {
   keepScratch,
@@ -12,6 +13,7 @@ import { probe } from "../../host/facts.ts";
 import { findIdentity } from "../../host/identity.ts";
 import { ownerOf } from "../../host/work.ts";
 import { NsError, usageError } from "../../spec/error.ts";
+import type { IdRange } from "../../spec/ids.ts";
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
 import { AT_EMPTY_PATH, O, OPEN_TREE } from "../../sys/constants.ts";
@@ -22,15 +24,20 @@ import { call, scratch as withMemory } from "../../sys/kernel.ts";
 import type { Ended } from "../end.ts";
 import { type RunOptions, run } from "../start.ts";
 
+/** overflowuid and overflowgid, unless somebody has set others (proc_sys_kernel(5)) */
+const OVERFLOW_ID = 65534;
+
 export interface TryOptions extends Required<Pick<RunOptions, "progress" | "status">> {
   /** a directory to make and leave, whose `upper` holds the changes; null: they are gone afterwards */
   readonly keep: Bytes | null;
+  /** a file to make, a layer of an OCI image; null: none */
+  readonly export: Bytes | null;
   /** told of each change when init has ended, in the order of the names */
   readonly onChange: (change: Change) => void;
   /** told before them how init has ended */
   readonly onEnded: (ended: Ended) => void;
-  /** told after them how many directories lie too deep to be looked at */
-  readonly onListed: (tooDeep: number) => void;
+  /** told after them how many directories lie too deep to be looked at, and how many sockets are not in the file */
+  readonly onListed: (tooDeep: number, sockets: number) => void;
 }
 
 /** An overlay is what this command makes itself. @throws NsError (usage) for what does not go with it */
@@ -72,12 +79,42 @@ function absolute(path: Bytes): Bytes {
   return here === "" ? path : `${here}/${path}`;
 }
 
-function listChanges(spec: Spec, { upper, before }: Scratch, root: number, options: TryOptions): number {
+const prefixOf = ({ user }: Spec): Layer["prefix"] => (user === null ? "trusted.overlay." : "user.overlay.");
+
+/** How the container sees owners (user_namespaces(7)): who has no id inside is the overflow id. */
+function viewOf(spec: Spec, facts: Facts, root: number): View {
+  const { user } = spec;
+  const one = (outside: number): IdRange[] => [{ inside: 0, outside, count: 1 }];
+  const maps =
+    user !== null && "uid" in user
+      ? { uids: one(user.uid), gids: one(user.gid) }
+      : findIdentity(spec, facts, root)?.maps;
+  const inside = (ranges: readonly IdRange[] | undefined) => (id: number) => {
+    if (ranges === undefined) return id;
+    const range = ranges.find(({ outside, count }) => id >= outside && id < outside + count);
+    return range === undefined ? OVERFLOW_ID : id - range.outside + range.inside;
+  };
+  return { uid: inside(maps?.uids), gid: inside(maps?.gids), mapped: user !== null, prefix: prefixOf(spec) };
+}
+
+/** Tells the changes, and writes them to the file. */
+function listChanges(
+  spec: Spec,
+  { upper, before }: Scratch,
+  root: number,
+  file: Export | null,
+  { onChange, onListed }: TryOptions,
+): void {
   const lower = lowerOf(root);
-  const prefix = spec.user === null ? "trusted.overlay." : "user.overlay.";
-  const layer: Layer = { upper, before, prefix, root: lower };
+  const layer: Layer = { upper, before, prefix: prefixOf(spec), root: lower };
   try {
-    return walkChanges(layer, options.onChange);
+    const tooDeep = walkChanges(layer, (change) => {
+      onChange(change);
+      file?.add(change);
+    });
+    if (file !== null && tooDeep > 0)
+      throw new NsError(`cannot export ${tooDeep} directories: they lie too deep to have a path`);
+    onListed(tooDeep, file?.finish() ?? 0);
   } finally {
     close(lower);
   }
@@ -95,7 +132,9 @@ export function tryRun(spec: Spec, options: TryOptions): Ended {
     throw new NsError(`cannot use the root ${show(spec.root)}: ${errnoText(-root)}`, { errno: -root });
   let scratch: Scratch | null = null;
   let kept = false;
+  let file: Export | null = null;
   try {
+    if (options.export !== null) file = createExport(absolute(options.export), viewOf(spec, facts, root));
     const like = likeRoot(spec, facts, root);
     const wanted = { like, searchable: facts.uid === 0 && spec.user !== null };
     scratch =
@@ -109,10 +148,11 @@ export function tryRun(spec: Spec, options: TryOptions): Ended {
     // from here on there is something to keep, even if it cannot be told
     kept = options.keep !== null;
     options.onEnded(ended);
-    options.onListed(listChanges(spec, scratch, root, options));
+    listChanges(spec, scratch, root, file, options);
     return ended;
   } finally {
     close(root);
+    file?.end();
     if (scratch !== null) {
       if (kept) keepScratch(scratch);
       else dispose(scratch);
