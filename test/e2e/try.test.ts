@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  copyFileSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -24,6 +25,7 @@ import {
   makeSmallRoot,
   ns,
   ordinary,
+  root,
   rootTest,
   runCommand,
   userIds,
@@ -55,6 +57,10 @@ let roots = 0;
 /** A root of the caller's own, with things in it to change. */
 function ownRoot(unprivileged: boolean): string {
   const path = makeSmallRoot(`try-root-${roots++}`, APPLETS);
+  // not the link to every other root's: it is to be given away
+  const busybox = join(path, "bin/busybox");
+  rmSync(busybox);
+  copyFileSync(join(root, "bin/busybox"), busybox);
   for (const directory of ["etc", "etc/a", "etc/a/b", "old", "old/in"]) mkdirSync(join(path, directory));
   for (const file of ["etc/one", "etc/two", "etc/a/b/three", "old/x", "old/in/y"])
     writeFileSync(join(path, file), file);
