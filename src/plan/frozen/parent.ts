@@ -35,7 +35,7 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
   const root_ = show(spec.root);
   const watch: Op = { call: "start", args: [place.watcher], step: "start the watcher", save: "watcher" };
   // what is to be taken down, or to be waited for, before init may go on
-  const early = branches.length > 0 || spec.pre !== null;
+  const early = branches.some(({ isLimited }) => isLimited) || spec.pre !== null;
   const waits = makesUser(spec);
   const confined = spec.limits.priority !== null;
   const atOnce = !early && !waits && !confined;
