@@ -327,7 +327,9 @@ describe.each(callers)("%s", (_, unprivileged) => {
     await first.line(/up/);
     const second = launch(words("trap 'exit 0' TERM; echo up; sleep 1000 & wait"), how);
     await second.line(/up/);
-    expect(readdirSync(TMPDIR).length).toBe(2);
+    expect(readdirSync(TMPDIR).map((name) => lstatSync(join(TMPDIR, name)).mode & 0o777)).toEqual([
+      0o700, 0o700,
+    ]);
     first.kill("SIGKILL");
     await first.ended;
     expect(readdirSync(TMPDIR).length).toBe(2);
