@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 
 # busybox-static: roots; uidmap: newuidmap; bubblewrap, util-linux: controls that an attack works where ns must stop it;
 # nftables, iproute2, iputils-ping: the network of the examples; passt: --net=pasta; squashfs-tools, erofs-utils, fdisk, e2fsprogs: images; qemu and what follows: the virtual
-# machines; zsh, fish, man-db, groff-base, mandoc: completions and the man page
+# machines; clang, lld, libclang-rt: frozen starts, the fuzzer; zsh, fish, man-db, groff-base, mandoc: completions and the man page
 scripts/setup.sh busybox-static util-linux uidmap bsdutils bubblewrap nftables iproute2 iputils-ping passt hostname \
-	strace squashfs-tools erofs-utils fdisk qemu-system-x86 e2fsprogs xz-utils mmdebstrap clang lld \
+	strace squashfs-tools erofs-utils fdisk qemu-system-x86 e2fsprogs xz-utils mmdebstrap clang lld libclang-rt-14-dev \
 	zsh fish man-db groff-base mandoc
 
 bun=node_modules/.bin/bun
