@@ -302,6 +302,87 @@ describe.each(callers)("%s", (_, unprivileged) => {
     expect(readdirSync(kept)).toEqual(["upper"]);
   });
 
+  test.each(SCRIPTS)("--apply: %s", async (_, script) => {
+    const root = ownRoot(unprivileged);
+    const other = ownRoot(unprivileged);
+    const TMPDIR = temporary();
+    const words = [ns, "try", ...user(unprivileged), "--apply", root, "/bin/sh", "-c", script];
+    expect(await runCommand(words, { unprivileged, env: { TMPDIR } })).toMatchObject({
+      status: 0,
+      stdout: "",
+    });
+    const ids = unprivileged ? userIds : [];
+    const done = await runCommand(
+      [ns, ...user(unprivileged), "-", other, "/bin/sh", ...ids, "--", "-c", script],
+      { unprivileged },
+    );
+    expect(done.status).toBe(0);
+    expect(snapshot(root)).toEqual(snapshot(other));
+    expect(lstatSync(root).mode).toBe(lstatSync(other).mode);
+    expect(readdirSync(TMPDIR)).toEqual([]);
+  });
+
+  test("--apply: times, holes, names of one file, links, setuid, attributes", async () => {
+    const root = ownRoot(unprivileged);
+    const script =
+      "echo x >/new; ln /new /etc/same; chmod 4751 /new; touch -d '2001-02-03 04:05:06' /new; ln -s nowhere /l; dd if=/dev/zero of=/hole bs=1k seek=4000 count=1 2>&-; mkdir /d; touch /d/f; touch -d '2002-02-03 04:05:06' /d";
+    const words = [ns, "try", ...user(unprivileged), "--apply", root, "/bin/sh", "-c", script];
+    expect((await runCommand(words, { unprivileged })).status).toBe(0);
+    const file = lstatSync(join(root, "new"));
+    expect([file.mode & 0o7777, file.nlink, file.uid]).toEqual([0o4751, 2, unprivileged ? ordinary.uid : 0]);
+    expect(file.ino).toBe(lstatSync(join(root, "etc/same")).ino);
+    expect(file.mtime.toISOString()).toBe("2001-02-03T04:05:06.000Z");
+    expect(lstatSync(join(root, "d")).mtime.toISOString()).toBe("2002-02-03T04:05:06.000Z");
+    expect(readlinkSync(join(root, "l"))).toBe("nowhere");
+    const hole = lstatSync(join(root, "hole"));
+    expect([hole.size, hole.blocks < 100]).toEqual([4001 * 1024, true]);
+  });
+
+  test("--apply: a command that fails changes nothing", async () => {
+    const { status, said } = await tryScript(unprivileged, ownRoot(unprivileged), "echo x >/new; exit 3", [
+      "--apply",
+    ]);
+    expect(status).toBe(3);
+    expect(said).toEqual(["A /new", "ns: 1 added", "note: nothing is applied: CMD has not ended with 0"]);
+  });
+
+  /** What is done to the root itself, behind the overlay's back, between the change and its being made. */
+  const applyBehind = async (behind: (outside: string) => string) => {
+    const root = ownRoot(unprivileged);
+    const outside = mkdtempSync(join(folder, "outside-"));
+    chmodSync(outside, 0o777);
+    const TMPDIR = temporary();
+    const options = ["--apply", "--bind", `${root}:/tmp:rw`];
+    const script = `echo x >/etc/new; ${behind(outside)}`;
+    const ran = await runCommand(
+      [ns, "try", ...user(unprivileged), ...options, root, "/bin/sh", "-c", script],
+      { unprivileged, env: { TMPDIR } },
+    );
+    expect(readdirSync(outside)).toEqual([]);
+    return { ...ran, root, TMPDIR };
+  };
+
+  test("--apply goes through no link that has come into ROOT", async () => {
+    const { status, root } = await applyBehind((at) => `mv /tmp/etc /tmp/was; ln -s ${at} /tmp/etc`);
+    expect(status).toBe(0);
+    expect(lstatSync(join(root, "etc")).isDirectory()).toBe(true);
+    expect(readFileSync(join(root, "etc/new"), "utf8")).toBe("x\n");
+  });
+
+  // root is kept out of nothing
+  const ordinaryTest = unprivileged ? test : () => {};
+  ordinaryTest("--apply that fails says where the changes are", async () => {
+    const { status, stderr, root, TMPDIR } = await applyBehind(() => "chmod 500 /tmp/etc");
+    expect(status).toBe(125);
+    const [kept] = readdirSync(TMPDIR);
+    expect(kept).toStartWith("ns-try-kept-");
+    expect(stderr).toEndWith(
+      `ns: cannot apply the change of /etc/new: permission denied\nnote: ${root} has some of the changes now; all of them are in ${TMPDIR}/${kept}/upper\n`,
+    );
+    expect(readFileSync(join(TMPDIR, kept!, "upper/etc/new"), "utf8")).toBe("x\n");
+    chmodSync(join(root, "etc"), 0o755);
+  });
+
   test("a command that cannot be started leaves nothing, --keep or not", async () => {
     const root = ownRoot(unprivileged);
     const kept = join(temporary(), "kept");

@@ -6,7 +6,7 @@ import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import { close, openNew, poll, write } from "../../sys/file.ts";
 import { type CommandLine, finishSpec, userOf } from "../argv.ts";
 import { isDebug } from "../version.ts";
-import { type Command, ownValue } from "./command.ts";
+import { type Command, ownSwitch, ownValue } from "./command.ts";
 
 const TEXT = `Runs CMD, an absolute path inside ROOT, in a container like ns - ROOT CMD, but ROOT stays as it is: what is written goes to
 a directory of its own, which is removed at the end. Options come first; what follows CMD is CMD's. With -u, which an
@@ -16,7 +16,10 @@ When CMD has ended, standard error gets a line for each change of ROOT: A for wh
 path. Of a directory that was deleted only itself is told. A file counts as changed when it was opened for writing, a
 directory when its owners, permissions or attributes are others.
 
-Exit status: CMD's, as with ns; 125 if the changes cannot be told or kept.`;
+With --apply they are made in ROOT if CMD has ended with 0: each file whole or not at all. If one cannot be made, ns says
+where all of them are. Nothing else should change ROOT meanwhile.
+
+Exit status: CMD's, as with ns; 125 if the changes cannot be told, kept or made.`;
 
 /** Options about what is written to the root: that is this command's to say. */
 const OTHERS = ["read-only", "ephemeral", "overlay", "image", "idmap-root", "dry-run", "version"];
@@ -84,6 +87,7 @@ async function run(line: CommandLine): Promise<number> {
   try {
     ({ status } = tryRun(spec, {
       ...{ keep, onChange, export: typeof draft.own.export === "string" ? draft.own.export : null },
+      apply: draft.own.apply === true,
       progress: draft.verbose ? sayProgress : null,
       status: draft.status,
       onEnded({ cause, note }) {
@@ -102,6 +106,7 @@ async function run(line: CommandLine): Promise<number> {
         if (sockets > 0) sayNote(`sockets cannot be exported: ${sockets} left out`);
       },
     }));
+    if (draft.own.apply === true && status !== 0) sayNote("nothing is applied: CMD has not ended with 0");
   } finally {
     out.end();
     if (list !== 2) close(list);
@@ -112,7 +117,7 @@ async function run(line: CommandLine): Promise<number> {
 export const tryCommand: Command = {
   name: "try",
   summary: "runs a command on a throw-away overlay of a root, and tells what it changed",
-  usage: "ns try [--keep DIR] [--export FILE] [--list FILE] [options] ROOT CMD [ARG...]",
+  usage: "ns try [--apply] [--keep DIR] [--export FILE] [--list FILE] [options] ROOT CMD [ARG...]",
   text: TEXT,
   options: [
     ownValue({
@@ -125,6 +130,7 @@ export const tryCommand: Command = {
       hint: "FILE",
       help: "make FILE, a tar file of the changes: a layer of an OCI image, with .wh.NAME for what was deleted",
     }),
+    ownSwitch({ name: "apply", help: "make the changes in ROOT, if CMD has ended with 0" }),
     ownValue({ name: "list", hint: "FILE", help: "write the list of changes to FILE" }),
   ],
   container: true,

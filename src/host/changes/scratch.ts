@@ -5,6 +5,7 @@
  */
 import { NsError } from "../../spec/error.ts";
 import { type Bytes, bytesOf, show } from "../../sys/bytes.ts";
+import { renameIn } from "../../sys/change.ts";
 import { AT_FDCWD, LOCK, O } from "../../sys/constants.ts";
 import { errnoNumber, errnoText } from "../../sys/errno.ts";
 import { close, listOpen, open, removeDirectory } from "../../sys/file.ts";
@@ -136,6 +137,13 @@ export function makeKept(path: Bytes, wanted: Wanted): Scratch {
 export function keepScratch({ fd, upper, place }: Scratch): void {
   chmodOpen(fd, 0o700);
   for (const one of [upper, fd, place]) if (one >= 0) close(one);
+}
+
+/** Gives it a name that no sweep takes. @returns where it is now */
+export function rescueScratch({ path, place, name }: Scratch): Bytes {
+  if (place === AT_FDCWD) return path;
+  const kept = `ns-try-kept-${random()}`;
+  return renameIn(place, name, kept) < 0 ? path : `${path.slice(0, path.length - name.length)}${kept}`;
 }
 
 /** Removes it. @returns 0, or -errno of what could not be removed */

@@ -123,8 +123,19 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
     const deep = isDirectory(inode) && path.length >= PATH_MAX;
     if (deep) tooDeep++;
     if (!isDirectory(inode) || deep) {
+      // before it is told: whoever applies it removes them
+      const hidden = merges && !deep ? inDirectory(below, name, path) : [];
       visit({ ...whole, kind, inode });
-      if (merges && !deep) replaced(below, name, path);
+      for (const gone of hidden)
+        visit({
+          ...whole,
+          kind: "D",
+          path: `${path}/${gone}`,
+          name: gone,
+          parent: -1,
+          inode: null,
+          implied: true,
+        });
       return;
     }
     const opened = openDirectory(parent, name);
@@ -148,20 +159,11 @@ export function walkChanges({ upper, root, prefix, before }: Layer, visit: Visit
     }
   };
 
-  /** A directory of the root's that something else stands in the place of. */
-  const replaced = (below: number, name: Bytes, path: Bytes): void => {
+  /** What is in a directory of the root's that something else stands in the place of. */
+  const inDirectory = (below: number, name: Bytes, path: Bytes): Bytes[] => {
     const fd = readDirectory(below, name, path);
     try {
-      for (const gone of [...namesIn(fd, path)].sort())
-        visit({
-          kind: "D",
-          path: `${path}/${gone}`,
-          name: gone,
-          parent: -1,
-          inode: null,
-          implied: true,
-          opaque: false,
-        });
+      return [...namesIn(fd, path)].sort();
     } finally {
       close(fd);
     }

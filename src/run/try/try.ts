@@ -1,11 +1,13 @@
 /** `ns try`: a run whose changes of the root go to a directory of their own, and are told when it is over. */
 import { createExport, type Export, type View } from "../../host/changes/export.ts";
+import { createApply } from "../../host/changes/apply.ts";
 import { type Change, type Layer, walkChanges } from "../../host/changes/walk.ts";
 import {
   keepScratch,
   makeKept,
   makeScratch,
   removeScratch,
+  rescueScratch,
   type Scratch,
   UPPER,
 } from "../../host/changes/scratch.ts";
@@ -32,6 +34,8 @@ export interface TryOptions extends Required<Pick<RunOptions, "progress" | "stat
   readonly keep: Bytes | null;
   /** a file to make, a layer of an OCI image; null: none */
   readonly export: Bytes | null;
+  /** make the changes in ROOT, if init has ended with 0 */
+  readonly apply: boolean;
   /** told of each change when init has ended, in the order of the names */
   readonly onChange: (change: Change) => void;
   /** told before them how init has ended */
@@ -103,7 +107,7 @@ function listChanges(
   { upper, before }: Scratch,
   root: number,
   file: Export | null,
-  { onChange, onListed }: TryOptions,
+  { onChange, onListed, apply }: TryOptions,
 ): void {
   const lower = lowerOf(root);
   const layer: Layer = { upper, before, prefix: prefixOf(spec), root: lower };
@@ -112,9 +116,34 @@ function listChanges(
       onChange(change);
       file?.add(change);
     });
-    if (file !== null && tooDeep > 0)
-      throw new NsError(`cannot export ${tooDeep} directories: they lie too deep to have a path`);
+    if ((file !== null || apply) && tooDeep > 0)
+      throw new NsError(
+        `cannot ${apply ? "apply" : "export"} ${tooDeep} directories: they lie too deep to have a path`,
+      );
     onListed(tooDeep, file?.finish() ?? 0);
+  } finally {
+    close(lower);
+  }
+}
+
+/**
+ * Makes the changes in the root. What cannot be made leaves the directory for changes, so that nothing is lost.
+ * @throws NsError
+ */
+function applyChanges(spec: Spec, scratch: Scratch, root: number): void {
+  const { upper, before } = scratch;
+  const lower = lowerOf(root);
+  const prefix = prefixOf(spec);
+  const apply = createApply(root, prefix);
+  try {
+    walkChanges({ upper, before, prefix, root: lower }, apply.add);
+    apply.finish();
+  } catch (error) {
+    if (!(error instanceof NsError)) throw error;
+    throw new NsError(error.message, {
+      ...(error.errno === undefined ? {} : { errno: error.errno }),
+      note: `${show(spec.root)} has some of the changes now; all of them are in ${show(`${rescueScratch(scratch)}/${UPPER}`)}`,
+    });
   } finally {
     close(lower);
   }
@@ -149,6 +178,11 @@ export function tryRun(spec: Spec, options: TryOptions): Ended {
     kept = options.keep !== null;
     options.onEnded(ended);
     listChanges(spec, scratch, root, file, options);
+    if (options.apply && ended.status === 0) {
+      kept = true;
+      applyChanges(spec, scratch, root);
+      kept = options.keep !== null;
+    }
     return ended;
   } finally {
     close(root);
