@@ -1,9 +1,7 @@
 /** What people run in profile app works there: Debian's nginx, PostgreSQL, Node.js and apt, as root and in a user namespace. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { debianRoot } from "../vm/debian.ts";
+import { debianRoot, SERVICES } from "../vm/debian.ts";
 import { isRoot, leavesNothing, ns, type Ran, runCommand } from "../harness.ts";
-
-const PACKAGES = ["nginx-light", "postgresql", "nodejs"];
 
 const NGINX = `
 nginx -g 'daemon off;' &
@@ -50,7 +48,7 @@ leavesNothing();
 describe.skipIf(missing !== null)("a Debian root in profile app", () => {
   let root: string;
   beforeAll(async () => {
-    root = await debianRoot(PACKAGES);
+    root = await debianRoot(SERVICES);
   }, 300_000);
 
   const service = (script: string, options: string[]): Promise<Ran> =>

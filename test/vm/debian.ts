@@ -56,6 +56,9 @@ export async function debianImage(): Promise<string> {
   });
 }
 
+/** What the tests that run on the host have in their Debian root: one for all. */
+export const SERVICES = ["nginx-light", "postgresql", "nodejs"];
+
 /** A Debian root with these packages as a folder, for runs on the host. It is shared: run on a throw-away layer of it. */
 export async function debianRoot(include: readonly string[]): Promise<string> {
   const recipe = JSON.stringify([suite, include, await readFile(import.meta.path, "utf8")]);
