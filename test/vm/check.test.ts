@@ -31,7 +31,7 @@ const MACHINES = [
 describe.skipIf(await vmMissing("ns check")).each(MACHINES)("ns check on %s", (name, options, release) => {
   let guest: Guest;
   beforeAll(async () => {
-    guest = await runGuest({ ...options, script });
+    guest = await runGuest({ ...options, script, timeoutMs: 200_000 });
   }, 240_000);
 
   const survey = (of: string): Survey => JSON.parse(guest.of(of).out);
