@@ -17,6 +17,7 @@ import {
   runCommand,
   type Terminal,
   until,
+  pss,
 } from "../harness.ts";
 
 leavesNothing();
@@ -412,17 +413,13 @@ describe("characters that the payload pushes into its terminal (TIOCSTI)", () =>
   });
 });
 
-rootTest("ns, its watcher and the relay together take at most 96 kB while they wait", async () => {
+rootTest("ns, its watcher and the relay together take at most 80 kB while they wait", async () => {
   const terminal = onTerminal(around(wordsFor(false)(sh("echo ready; exec sleep 1000"))));
   const { ns } = await processesOf(terminal);
   await handedOver(ns);
-  const kb = (pid: number): number =>
-    Number(/^Pss: +(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))![1]);
   const waiting = [ns, ...childrenOf(ns).filter(isProgram)];
   expect(waiting.length).toBe(3);
-  const sizes = waiting.map(kb);
-  if (process.env.SIZES) console.log(sizes);
-  expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(96);
+  expect(pss(waiting)).toBeLessThanOrEqual(80);
   process.kill(ns, "SIGKILL");
   await terminal.shows(/status 137/);
   terminal.type("\n");

@@ -16,6 +16,7 @@ import {
   type Running,
   until,
   user,
+  pss,
 } from "../harness.ts";
 
 leavesNothing();
@@ -24,16 +25,6 @@ const words = (command: string, options: string[] = []): string[] => {
   const own = options.includes("-u") ? [`${ordinary.uid}`, `${ordinary.gid}`] : ids;
   return [ns, ...user, ...options, "-", root, "/bin/sh", ...own, "--", "-c", command];
 };
-
-/** Proportional set size of processes in kB. Those that share one memory, which the place of their stack tells, count once. */
-function pss(pids: readonly number[]): number {
-  const memories = new Map<string, number>();
-  for (const pid of pids) {
-    const [size] = /(?<=^Pss: +)\d+(?= kB)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
-    memories.set(/.*\[stack\]/.exec(readFileSync(`/proc/${pid}/maps`, "utf8"))![0], Number(size));
-  }
-  return [...memories.values()].reduce((a, b) => a + b);
-}
 
 const isWaiter = (pid: number): boolean => {
   try {
