@@ -17,5 +17,5 @@ rm -f $report
 status=0
 [ $# -gt 0 ] || set -- test/targets
 $bun test --reporter=junit --reporter-outfile=$report "$@" || status=$?
-$bun run scripts/summary.ts $report || status=1
+$bun run scripts/summary.ts $report $status || status=1
 exit $status

@@ -44,7 +44,7 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   behind: -33,
 };
 
-const HEADER = 56;
+export const TASK_HEADER = 56;
 const OP = 64;
 const SLOTS = 254;
 const STACK = 16384;
@@ -99,7 +99,7 @@ const numberOf = (call: Op["call"], numbers: Readonly<Record<Call, number>>): nu
 
 /** As many bytes as the layout of these ops takes at most. */
 export function sizeOf(ops: readonly Op[], stack = STACK): number {
-  let size = HEADER + stack + 32;
+  let size = TASK_HEADER + stack + 32;
   const add = (length: number): void => {
     size += length + 32;
   };
@@ -119,7 +119,7 @@ export function sizeOf(ops: readonly Op[], stack = STACK): number {
 
 /** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
 export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
-  const address = memory.reserve(HEADER + OP * ops.length + 8 * ops.length);
+  const address = memory.reserve(TASK_HEADER + OP * ops.length + 8 * ops.length);
   const slots: Slot[] = options.given === undefined ? [] : [...options.given];
   const { word = 8 } = options;
 
@@ -182,13 +182,13 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   memory.putI64(address + 32, options.base ?? 0);
   memory.putI64(address + 40, ops.length);
   memory.putI64(address + 48, options.rescue ?? 0);
-  const replace = (index: number, op: Op): void => encodeOp(op, address + HEADER + OP * index);
+  const replace = (index: number, op: Op): void => encodeOp(op, address + TASK_HEADER + OP * index);
   ops.forEach((op, index) => {
     replace(index, op);
   });
   return {
     ...{ address, replace, pidfd: () => memory.getI32(address + 16) },
-    saved: (name) => memory.getI64(address + HEADER + OP * ops.length + 8 * slots.indexOf(name)),
+    saved: (name) => memory.getI64(address + TASK_HEADER + OP * ops.length + 8 * slots.indexOf(name)),
   };
 }
 

@@ -8,6 +8,7 @@
  * pointers lead to what they should. An input: a byte, which part is run; a byte, how many tasks; of each its number of
  * ops in a byte, and its ops as encode.ts lays them out; then the kernel's answers. launcher.test.ts builds and runs it. */
 #include <setjmp.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -458,7 +459,7 @@ static void story(void) {
     nTasks = take() % TASKS + 1;
     for (i = 0; i < nTasks; i++) {
         int count = take() % OPS + 1;
-        struct task *task = tasks[i] = block(48 + (size_t)count * (64 + 8));
+        struct task *task = tasks[i] = block(offsetof(struct task, ops) + (size_t)count * (64 + 8));
         task->count = count;
         task->base = 1000 * i;
         task->report = take() & 1 ? OUTPUT + 100 : -1;
@@ -504,7 +505,8 @@ static void story(void) {
         op.arg[3] = OUTPUT;
         op.arg[4] = SIGNALS;
         op.arg[5] = take() & 1;
-        perform(op.nr, op.arg);
+        u32 failure[2];
+        perform(op.nr, op.arg, failure);
         break;
     }
     case 3: launcher(OP_FOREGROUND, take(), 0, 0, 0, 0, 0); break;

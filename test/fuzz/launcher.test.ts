@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ChildPlace, childPlan, enterPlan } from "../../src/plan/child.ts";
-import { encodeTask } from "../../src/plan/encode.ts";
+import { encodeTask, TASK_HEADER } from "../../src/plan/encode.ts";
 import { keeperPlan, launchPlan } from "../../src/plan/keeper.ts";
 import type { Op } from "../../src/plan/op.ts";
 import { NO_SOURCES } from "../../src/spec/mounts.ts";
@@ -58,7 +58,7 @@ function* encodedPlans(): Generator<Uint8Array> {
   for (const ops of plans) {
     const memory = createMemory(new ArrayBuffer(1 << 20), 0x10000);
     const { address } = encodeTask(ops, { flags: 0, report: -1 }, memory);
-    const at = memory.offsetOf(address) + 48;
+    const at = memory.offsetOf(address) + TASK_HEADER;
     yield new Uint8Array(memory.buffer.slice(at, at + 64 * Math.min(ops.length, 64)));
   }
 }
