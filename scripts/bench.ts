@@ -105,10 +105,10 @@ function sizes(all: readonly Peer[], place: Place): Record<string, number> {
   const paths = all.map((peer) => {
     const own: Record<string, string> = {
       ns: place.ns,
-      "ns, frozen": peer.command("", BARE, place, [INIT])![0]!,
       "C reference": place.reference,
     };
-    return [peer.name, own[peer.name] ?? programOf(peer)] as const;
+    const frozen = peer.name.startsWith("ns, frozen") ? peer.command("", BARE, place, [INIT])![0]! : null;
+    return [peer.name, own[peer.name] ?? frozen ?? programOf(peer)] as const;
   });
   return Object.fromEntries(
     paths.flatMap(([name, path]) => (path === null ? [] : [[name, statSync(path).size] as const])),

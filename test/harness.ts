@@ -407,13 +407,3 @@ export function onTerminal(
     ended,
   };
 }
-
-/** Proportional set size of processes in kB. Those that share one memory, which the place of their stack tells, count once. */
-export function pss(pids: readonly number[]): number {
-  const memories = new Map<string, number>();
-  for (const pid of pids) {
-    const [size] = /(?<=^Pss: +)\d+(?= kB)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
-    memories.set(/.*\[stack\]/.exec(readFileSync(`/proc/${pid}/maps`, "utf8"))![0], Number(size));
-  }
-  return [...memories.values()].reduce((a, b) => a + b);
-}

@@ -36,22 +36,37 @@ const ns: Peer = {
   command: (_, level, place, [init, ...args]) => [place.ns, ...nsWords(level, place, init!), "--", ...args],
 };
 
-const frozenFile = (level: Level, init: string, { folder }: Place): string =>
-  join(folder, `frozen-${slug(level)}-${basename(init)}`);
+/**
+ * The same start as a file of its own, which freezeFor() has made: as it is by default, and without the list of devices,
+ * which bwrap, unshare and the C reference do not make either.
+ */
+const FROZEN = [
+  { name: "ns, frozen", options: [] },
+  { name: "ns, frozen, any device", options: ["--allow-device=all"] },
+];
 
-/** The same start as a file of its own, which freezeFor() has made. */
-const frozen: Peer = {
-  name: "ns, frozen",
-  command: (_, level, place, [init, ...args]) => [frozenFile(level, init!, place), "--", ...args],
-};
+const frozenFile = (name: string, level: Level, init: string, { folder }: Place): string =>
+  join(folder, [name.replaceAll(", ", "-").replaceAll(" ", "-"), slug(level), basename(init)].join("-"));
 
-/** Freezes a start of this init for each of the levels. @throws Error when ns refuses */
+const frozen = FROZEN.map(
+  ({ name }): Peer => ({
+    name,
+    command: (_, level, place, [init, ...args]) => [
+      frozenFile(name, level, init!, place),
+      ...["--", ...args],
+    ],
+  }),
+);
+
+/** Freezes the starts of this init for each of the levels. @throws Error when ns refuses */
 export function freezeFor(init: string, levels: readonly Level[], place: Place): void {
-  for (const level of levels) {
-    const words = ["freeze", "-o", frozenFile(level, init, place), ...nsWords(level, place, init)];
-    const made = Bun.spawnSync([place.ns, ...words]);
-    if (made.exitCode !== 0) throw new Error(`ns freeze: ${made.stderr}`);
-  }
+  for (const level of levels)
+    for (const { name, options } of FROZEN) {
+      const file = frozenFile(name, level, init, place);
+      const words = ["freeze", ...options, "-o", file, ...nsWords(level, place, init)];
+      const made = Bun.spawnSync([place.ns, ...words]);
+      if (made.exitCode !== 0) throw new Error(`ns freeze: ${made.stderr}`);
+    }
 }
 
 /** Where the static C reference makes its cgroup, and what it writes; null: no version 1 memory controller. */
@@ -155,7 +170,7 @@ const podman: Peer = {
 /** In the order of the tables. crun refuses to run where both versions of cgroups are mounted. */
 export const peers = (memory: MemoryPlace): readonly Peer[] => [
   ns,
-  frozen,
+  ...frozen,
   reference(memory),
   bwrap,
   unshare,

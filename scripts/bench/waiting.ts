@@ -5,8 +5,17 @@ const family = (pid: number): number[] => {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return [pid, ...(children === "" ? [] : children.split(" ").flatMap((name) => family(Number(name))))];
 };
-const setSize = (pid: number): number =>
-  Number(/^Pss: +(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+
+/** Proportional set size of processes in kB. Those that share one memory, which the place of their stack tells, count once. */
+export function pss(pids: readonly number[]): number {
+  const memories = new Map<string, number>();
+  for (const pid of pids) {
+    const [size] = /(?<=^Pss: +)\d+(?= kB)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))!;
+    memories.set(/.*\[stack\]/.exec(readFileSync(`/proc/${pid}/maps`, "utf8"))![0], Number(size));
+  }
+  return [...memories.values()].reduce((a, b) => a + b, 0);
+}
+
 const isInit = (pid: number): boolean =>
   readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/bin/cat\0");
 
@@ -21,11 +30,7 @@ export async function waitingMemory(command: readonly string[]): Promise<number 
   // ns becomes what waits within a moment; the smallest of many looks is what it stays at
   for (const end = performance.now() + 300; !said.done && performance.now() < end; ) {
     try {
-      const others = family(child.pid).filter((pid) => !isInit(pid));
-      least = Math.min(
-        least,
-        others.reduce((sum, pid) => sum + setSize(pid), 0),
-      );
+      least = Math.min(least, pss(family(child.pid).filter((pid) => !isInit(pid))));
     } catch {
       // a process has gone between two looks
     }

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { pss } from "../../scripts/bench/waiting.ts";
 import { readElf } from "../../scripts/build/readelf.ts";
 import {
   asOrdinary,
@@ -171,12 +172,7 @@ describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
     await waiting.line(/^ready/);
     const own = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && exeOf(pid) === file);
     expect(own.length).toBe(2);
-    const sizes = own.map((pid) =>
-      Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))![1]),
-    );
-    // the watcher shares its memory: both have the same
-    expect(sizes[0]).toBe(sizes[1]!);
-    expect(sizes[0]).toBeLessThanOrEqual(72);
+    expect(pss(own.map(Number))).toBeLessThanOrEqual(72);
     waiting.kill("SIGKILL");
     await waiting.ended;
   });

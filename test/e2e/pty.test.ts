@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { closeSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pss } from "../../scripts/bench/waiting.ts";
 import { encodeTask, sizeOf } from "../../src/plan/encode.ts";
 import type { Op } from "../../src/plan/op.ts";
 import { draftProgram, writeProgram } from "../../src/run/program.ts";
@@ -17,7 +18,6 @@ import {
   runCommand,
   type Terminal,
   until,
-  pss,
 } from "../harness.ts";
 
 leavesNothing();

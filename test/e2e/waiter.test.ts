@@ -1,6 +1,7 @@
 /** The small program that ns becomes while init runs (docs/performance.md), and what happens where it may not be made. */
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { pss } from "../../scripts/bench/waiting.ts";
 import {
   ids,
   inside,
@@ -10,13 +11,12 @@ import {
   ns,
   ordinary,
   processesLeft,
+  type Running,
   root,
   rootTest,
   runCommand,
-  type Running,
   until,
   user,
-  pss,
 } from "../harness.ts";
 
 leavesNothing();
