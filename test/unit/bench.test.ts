@@ -91,7 +91,8 @@ test("a peer is asked only for what it can do, and ns and the reference for ever
   });
   expect(able).toEqual([
     "/ns -u -n -m67108864 - /r /i 65534 65534 --",
-    "/f/frozen-everything-i --",
+    "/f/ns-frozen-everything-i --",
+    "/f/ns-frozen-any-device-everything-i --",
     "/ref -u 65534 65534 -n -m /c a=1 /r /i",
   ]);
 });
