@@ -73,7 +73,7 @@ enum {
  * launcher(OP_BEGIN, task, stack) becomes a task, with the program's first stack as its first saved result. */
 enum {
     OP_LISTEN = -20, OP_HEED = -21, OP_CHECK = -22, OP_TELL = -23, OP_DIGITS = -24, OP_STORE = -25, OP_SAYS = -26,
-    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32, OP_BEHIND = -33
+    OP_ARGUMENTS = -27, OP_DUE = -28, OP_LATE = -29, OP_BEGIN = -30, OP_REMOVE = -31, OP_BOTH = -32, OP_BEHIND = -33, OP_JUMP = -34
 };
 enum { PAGE = 4096, FROM_KERNEL = 128, SI_KERNEL = 128, SIGCHLD = 17, ESRCH = 3, EAGAIN = 11, EBUSY = 16, EINVAL = 22, TRIES = 1000 };
 
@@ -799,6 +799,11 @@ static i64 runOps(struct task *task, u32 *failure) {
         struct op *op = &task->ops[i];
         if (op->flags & ONLY_IF_KILLED && exitStatus(saved[op->guard]) != KILLED) continue;
         if (op->flags & ONLY_IF_SAVED && saved[op->guard] <= 0) continue;
+        /* jump(by): so many ops are left out or, below 0, done once more */
+        if (op->nr == OP_JUMP && tries++ < TRIES) {
+            i += op->arg[0];
+            continue;
+        }
         for (j = 0; j < 6; j++) arg[j] = op->refs >> j & 1 ? saved[op->arg[j]] : op->arg[j];
         now[0] = task->base + i;
         result = op->nr == OP_TELL ? tell(failure, (struct table *)arg[0]) : perform(op->nr, arg, now);

@@ -42,6 +42,7 @@ const ACTIONS: Readonly<Record<Action, number>> = {
   remove: -31,
   both: -32,
   behind: -33,
+  jump: -34,
 };
 
 export const TASK_HEADER = 56;
@@ -96,6 +97,9 @@ export interface TaskOptions {
 
 const numberOf = (call: Op["call"], numbers: Readonly<Record<Call, number>>): number =>
   call in ACTIONS ? ACTIONS[call as Action] : numbers[call as Exclude<Op["call"], Action>];
+
+/** What a task begins with that is to begin in a cgroup. */
+export const flagsInto = (flags: number): number => (flags | SIGCHLD) + CLONE_INTO_CGROUP;
 
 /** As many bytes as the layout of these ops takes at most. */
 export function sizeOf(ops: readonly Op[], stack = STACK): number {
@@ -174,7 +178,7 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     return slots.push(name) - 1;
   };
   const { cgroup } = options;
-  memory.putI64(address, (options.flags | SIGCHLD) + (cgroup === undefined ? 0 : CLONE_INTO_CGROUP));
+  memory.putI64(address, cgroup === undefined ? options.flags | SIGCHLD : flagsInto(options.flags));
   const stack = options.stack ?? STACK;
   memory.putI64(address + 8, options.stackAt ?? memory.reserve(stack) + stack);
   memory.putI64(address + 16, cgroup ?? -1);

@@ -44,7 +44,14 @@ export type Slot =
   | "self"
   | "asked"
   | "privileged"
-  | "place";
+  | "place"
+  | "others"
+  | "moved"
+  | "busy"
+  | "given"
+  | "handed"
+  | "above"
+  | "program";
 
 /** Something whose address is known: what it is, in words. */
 export interface Place {
@@ -96,7 +103,8 @@ export type Alone =
   | "late"
   | "remove"
   | "both"
-  | "behind";
+  | "behind"
+  | "jump";
 
 export interface Op {
   readonly call: Call | Action;

@@ -114,19 +114,24 @@ function writeTo(path: Bytes, content: string): Op[] {
 export const endInside = ({ inside = null }: CgroupEnd): Op[] =>
   inside === null ? [] : [removeDirectory(inside)];
 
+/**
+ * Leaves the leaf that ns has moved to, and removes it.
+ * @param others by which others leave it
+ */
+export function leaveLeaf(left: NonNullable<CgroupEnd["left"]>, others: readonly Op[] = []): Op[] {
+  const off = left.controllers.map((name) => `-${name}`).join(" ");
+  const leave: Op[] = [];
+  for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
+  return [...leave, ...writeTo(`${left.own}/cgroup.procs`, "0"), ...others, removeDirectory(left.leaf)];
+}
+
 /** Removes the run's cgroup in one hierarchy; what is in use goes with the next start. */
 export function endCgroup(end: CgroupEnd): Op[] {
   const { goes, left } = end;
-  const leave: Op[] = [];
-  if (left !== null) {
-    const off = left.controllers.map((name) => `-${name}`).join(" ");
-    for (const directory of left.inner) leave.push(...writeTo(`${directory}/cgroup.subtree_control`, off));
-    leave.push(...writeTo(`${left.own}/cgroup.procs`, "0"), removeDirectory(left.leaf));
-  }
   return [
     ...endInside(end),
     removeDirectory(end.run),
-    ...leave,
+    ...(left === null ? [] : leaveLeaf(left)),
     ...goes.map((directory) => removeDirectory(directory)),
   ];
 }

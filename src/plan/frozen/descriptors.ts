@@ -9,7 +9,7 @@ type Pipe = readonly [number, number];
 
 export interface Descriptors {
   readonly root: number;
-  /** for each of the run's cgroups: what it is in, its directory, locked, and on version 1 its file `tasks` */
+  /** for each of the run's cgroups */
   readonly branches: readonly BranchPlace[];
   readonly gate: Pipe;
   readonly life: Pipe;
@@ -34,10 +34,16 @@ export function descriptorsOf(spec: Spec, branches: readonly FrozenBranch[]): De
   };
   const pipe = (): Pipe => [next(), next()];
   const root = next();
-  const opened = branches.map(({ version, own }) => ({
-    own: own === null ? null : next(),
-    ...{ lock: next(), tasks: version === 1 ? next() : null },
-  }));
+  const opened = branches.map((branch): BranchPlace => {
+    const own = branch.own === null ? null : next();
+    const left = branch.isSearched ? next() : null;
+    const [lock, last] = [next(), next()];
+    // the program is closed before that is opened
+    const program = last;
+    return branch.version === 1
+      ? { own, left, lock, program, tasks: last, into: null }
+      : { own, left, lock, program, tasks: null, into: last };
+  });
   const asks = asksForJoin(spec, branches) && opened.some(({ tasks }) => tasks !== null);
   return {
     ...{ root, branches: opened },

@@ -7,6 +7,7 @@ import { type Bytes, show } from "../../sys/bytes.ts";
 import { AT_FDCWD, O } from "../../sys/constants.ts";
 import { type Op, slot } from "../op.ts";
 import { makeCgroup, removeCgroup } from "./cgroup.ts";
+import { whenever } from "./jump.ts";
 import type { ParentPlace } from "./place.ts";
 import {
   answer,
@@ -27,6 +28,15 @@ import {
 } from "./steps.ts";
 
 const SIGPIPE = 13;
+/** of a task's cgroup, behind its flags and stack (encode.ts) */
+const INTO_AT = 16;
+
+/** Has the child begin in its cgroup, where only some starters have one. */
+function beginInside({ child, childInto }: ParentPlace): Op[] {
+  if (childInto === null) return [];
+  const into = { ...child, at: child.at + INTO_AT, means: `${child.means}.cgroup` };
+  return whenever("privileged", [store(child, childInto.flags), store(into, childInto.cgroup)]);
+}
 
 /** All of the parent's ops, and where they go on after a failure. */
 export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue: number } {
@@ -39,7 +49,9 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
   const waits = makesUser(spec);
   const confined = spec.limits.priority !== null;
   const atOnce = !early && !waits && !confined;
-  const remove = branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!, descriptors.branches[i]!));
+  const remove = branches.flatMap((branch, i) =>
+    removeCgroup(branch, runs[i]!, descriptors.branches[i]!, place.pid),
+  );
   const path = (name: Bytes): Op => ({
     call: "openat",
     args: [AT_FDCWD, name, O.O_PATH | O.O_DIRECTORY | O.O_CLOEXEC, 0],
@@ -70,12 +82,16 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
       : [{ call: "getpid", args: [], step: "find the process id", save: "self" } satisfies Op]),
     ...branches.flatMap((branch, i) => [
       { call: "digits", args: [slot("self"), runs[i]!.end], step: "name the cgroup" } satisfies Op,
-      ...makeCgroup(branch, runs[i]!, descriptors.branches[i]!, place.text, place.textSize),
+      ...makeCgroup(branch, {
+        ...{ path: runs[i]!, place: descriptors.branches[i]!, scratch: place.scratch },
+        program: place.programs[i]!,
+      }),
     ]),
     // the clone carries the working directory, and only that, into the new mount namespace
     { call: "fchdir", args: [root], step: `enter the root ${root_}` },
     ...[makePipe(0), makePipe(0), makePipe(O.O_NONBLOCK), ...(told === null ? [] : [makePipe(0)])],
     ...(atOnce ? [openGate(gate[1], 1)] : []),
+    ...beginInside(place),
     { call: "start", args: [place.child], step: "make the namespaces", save: "child" },
     { call: "chdir", args: ["/"], step: "enter /" },
     close(gate[0]),

@@ -1,7 +1,8 @@
 /** What has been laid out in a frozen file for its parent's ops (run/frozen/layout.ts): addresses, and what is there. */
 import type { Place } from "../op.ts";
-import type { FrozenBranch } from "./branch.ts";
+import type { FrozenBranch, ProgramPlace } from "./branch.ts";
 import type { Descriptors } from "./descriptors.ts";
+import type { Scratch } from "./search.ts";
 
 /** Some memory of the program's. */
 export interface Text extends Place {
@@ -19,9 +20,9 @@ export interface ParentPlace {
   readonly branches: readonly FrozenBranch[];
   /** of the branches' directories */
   readonly runs: readonly Path[];
-  /** empty memory for a text, and its size */
-  readonly text: Place;
-  readonly textSize: number;
+  /** of their programs */
+  readonly programs: readonly ProgramPlace[];
+  readonly scratch: Scratch;
   /** what --ns-show and --ns-version print */
   readonly show: Text;
   readonly version: Text;
@@ -39,6 +40,8 @@ export interface ParentPlace {
   readonly rule: (name: "who" | "group" | "impatience" | "grace" | "stopSignal") => Place;
   /** tasks */
   readonly child: Place;
+  /** what the child's task begins with if it begins in this cgroup (version 2); null: it does so by itself, or is in none */
+  readonly childInto: { readonly flags: number; readonly cgroup: number } | null;
   readonly watcher: Place;
   readonly pre: Place;
   /** whom the watcher kills besides, and who is nobody */

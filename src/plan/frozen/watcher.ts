@@ -26,7 +26,7 @@ export function frozenWatcher(
       ...begin,
       { ...endPre(-nobody) },
       ...endInit(pidfd),
-      ...branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!, opened[i]!)),
+      ...branches.flatMap((branch, i) => removeCgroup(branch, runs[i]!, opened[i]!, null)),
     ],
     preKill: begin.length,
   };

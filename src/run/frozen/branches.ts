@@ -1,8 +1,10 @@
 /**
- * The cgroups of a frozen start: of its limits, whose place is found when it is frozen, and the one by which devices are
- * restricted when root starts it, whose place is found at the start. As host/cgroup/devices/restrict.ts has them.
+ * The cgroups of a frozen start: of its limits, and the one by which devices are restricted when root starts it. As
+ * host/cgroup/devices/restrict.ts has them; which of them there are and where they are mounted is fixed, and what they are in
+ * is found at the start.
  */
 import { findDevices } from "../../host/cgroup/devices/find.ts";
+import { deviceProgram } from "../../host/cgroup/devices/program.ts";
 import { asksForDevices, deviceRules, ruleWords } from "../../host/cgroup/devices/rules.ts";
 import { hierarchiesOf } from "../../host/cgroup/hierarchies.ts";
 import type { Location } from "../../host/cgroup/locate.ts";
@@ -14,12 +16,16 @@ import { type Limits, wantsCgroup } from "../../spec/limits.ts";
 import type { Spec } from "../../spec/spec.ts";
 import type { Bytes } from "../../sys/bytes.ts";
 import { O } from "../../sys/constants.ts";
-import { close, open, readFile, statusOf } from "../../sys/file.ts";
+import { access, close, open, readFile, statusOf } from "../../sys/file.ts";
 
 interface Found {
   readonly location: Location;
   readonly branch: FrozenBranch;
 }
+
+/** A process can be in one cgroup of a hierarchy only. */
+const isSame = (a: Location, b: Location): boolean =>
+  a.mount === b.mount || (a.version === 2 && b.version === 2);
 
 /** A directory for runs that was made for us is not ours to take away. */
 function isSomebodyElses(directory: Bytes): boolean {
@@ -30,25 +36,57 @@ function isSomebodyElses(directory: Bytes): boolean {
   return typeof status !== "number" && status.uid !== process.geteuid?.();
 }
 
-/** Of its limits: below the one that this process is in now, or the one that --cgroup names. */
+/** The directories on the way to one, below where it begins, outermost first, and it. */
+function wayTo(begin: Bytes, path: Bytes): Bytes[] {
+  const names = path.split("/").filter((name) => name !== "");
+  return names.map((_, i) => [...(begin === "" ? [] : [begin]), ...names.slice(0, i + 1)].join("/"));
+}
+
+/** Where runs' cgroups are: as --cgroup names it, or else found at the start if that can be. */
+function wayIn(location: Location, own: FrozenBranch["own"], name: Bytes | null) {
+  const isAbsolute = name?.startsWith("/") === true;
+  const begin = isAbsolute ? location.mount : location.own;
+  const now = wayTo(begin, name ?? "ns");
+  const way = own === null ? now : wayTo("", name ?? "ns");
+  // what is there when it is frozen is somebody else's, but for that of other runs
+  const goes = way.filter((_, i) => (name === null ? !isSomebodyElses(now[i]!) : access(now[i]!, 0) !== 0));
+  return { begin, way, goes: goes.toReversed() };
+}
+
+/** Where the starter's own will be found; null: a part of the hierarchy is mounted, and only its place now is known. */
+function ownOf({ version, mount, own }: Location, controller: string): FrozenBranch["own"] {
+  const text = readFile("/proc/self/cgroup");
+  if (typeof text !== "string") return null;
+  for (const line of text.split("\n")) {
+    const [, names, path] = /^\d+:([^:]*):(\/.*)$/.exec(line) ?? [];
+    if (names === undefined || path === undefined) continue;
+    if (version === 2 ? names !== "" : !names.split(",").includes(controller)) continue;
+    const word = version === 2 ? "0::/" : `:${names}:/`;
+    return own === `${mount}${path}`.replace(/\/+$/, "") ? { mount, word } : null;
+  }
+  return null;
+}
+
+/** Of its limits: in the starter's own or above it, or in the one that --cgroup names. */
 function limitedBranches(limits: Limits): Found[] {
   if (!wantsCgroup(limits)) return [];
   const { cgroup } = limits;
   if (cgroup === "none") throw usageError("--cgroup none excludes limits that a cgroup has");
   return hierarchiesOf(limits).map(({ location, controllers, settings }) => {
-    const { version, mount, own } = location;
-    const named = cgroup === null ? null : cgroup.startsWith("/") ? `${mount}${cgroup}` : `${own}/${cgroup}`;
-    const parent = named ?? `${own}/ns`;
+    const { version } = location;
     const unset = settings.find(({ value }) => value === null);
     if (unset !== undefined)
       throw usageError(
         `--cpuset cannot be frozen for cgroup version 1: ${unset.file} is filled at the start`,
       );
+    const own = cgroup === null ? ownOf(location, controllers[0]!) : null;
+    const { begin, way, goes } = wayIn(location, own, cgroup);
+    const handsOn = version === 2 && controllers.length > 0;
     const branch: FrozenBranch = {
-      ...{ version, own: null, parent, devices: null, isLimited: true, isRoots: false },
-      stays: isSomebodyElses(parent),
-      handing: version === 1 || controllers.length === 0 ? [] : named === null ? [own, parent] : [parent],
-      controllers: controllers.map((name) => `+${name}`).join(" "),
+      ...{ version, own, way, goes, devices: null, program: null, isLimited: true, isRoots: false },
+      isSearched: handsOn && own !== null,
+      handing: handsOn && own === null ? [begin, ...way] : [],
+      controllers: version === 2 ? controllers : [],
       settings: settings.map(({ file, value, optional }) => ({
         file,
         value: value!,
@@ -59,43 +97,45 @@ function limitedBranches(limits: Limits): Found[] {
   });
 }
 
-/** Where the starter's own will be found; null: a part of the hierarchy is mounted, and only its place now is known. */
-function ownOf({ version, mount, own }: Location): FrozenBranch["own"] {
-  const text = readFile("/proc/self/cgroup");
-  const word = version === 1 ? ":devices:/" : "0::/";
-  const at = typeof text === "string" ? text.indexOf(word) : -1;
-  if (typeof text !== "string" || at < 0) return null;
-  const path = text.slice(at + word.length - 1, text.indexOf("\n", at));
-  return own === `${mount}${path}`.replace(/\/+$/, "") ? { mount, word } : null;
-}
+/** Where devices are restricted on another machine, if that was asked for: its own is taken to be as most are. */
+const ELSEWHERE: Location = {
+  ...{ version: 2, mount: "/sys/fs/cgroup", own: "/sys/fs/cgroup", readOnly: false },
+};
 
 /** The cgroup in which devices are restricted; null: they are not. @throws NsError when that was asked for */
 function deviceBranch(spec: Spec, isNative: boolean, limited: readonly Found[]): FrozenBranch[] | null {
   const rules = deviceRules(spec, FROZEN_FACTS);
   if (rules === null) return null;
   const asked = asksForDevices(spec);
-  if (asked && !isNative)
-    throw usageError("--allow-device cannot be frozen for another machine: freeze it there");
-  const location = isNative ? findDevices(limited.length > 0) : null;
-  if (location === null || location.version === 2) {
+  if (!isNative && !asked) return null;
+  const location = isNative ? findDevices(limited.length > 0) : ELSEWHERE;
+  if (location === null) {
     if (!asked) return null;
-    const why =
-      location === null ? "no cgroup hierarchy is mounted that can" : "that takes a cgroup of version 1";
-    throw new NsError(`cannot freeze a restriction of devices: ${why}`);
+    throw new NsError("cannot freeze a restriction of devices: no cgroup hierarchy is mounted that can");
   }
-  const devices = rules.map((rule) => ({ words: ruleWords(rule), isUsual: USUAL_DEVICES.includes(rule) }));
-  const shared = limited.find((one) => one.location.mount === location.mount);
+  const { version } = location;
+  const restriction = {
+    devices:
+      version === 1
+        ? rules.map((rule) => ({ words: ruleWords(rule), isUsual: USUAL_DEVICES.includes(rule) }))
+        : null,
+    program: version === 2 ? deviceProgram(rules) : null,
+    isRoots: spec.user !== null && !asked,
+  };
+  const shared = limited.find((one) => isSame(one.location, location));
   if (shared !== undefined)
-    return limited.map(({ branch }) => (branch === shared.branch ? { ...branch, devices } : branch));
+    return limited.map(({ branch }) => (branch === shared.branch ? { ...branch, ...restriction } : branch));
   const { cgroup } = spec.limits;
   const isAbsolute = cgroup?.startsWith("/") === true;
-  const own = isAbsolute ? null : ownOf(location);
-  const below = cgroup ?? "ns";
-  const fixed = isAbsolute ? `${location.mount}${cgroup}` : `${location.own}/${below}`;
+  const own = isAbsolute
+    ? null
+    : isNative
+      ? ownOf(location, "devices")
+      : { mount: location.mount, word: "0::/" };
+  const { way, goes } = wayIn(location, own, cgroup);
   const branch: FrozenBranch = {
-    ...{ version: 1, own, parent: own === null ? fixed : below, devices, isLimited: false },
-    ...{ isRoots: spec.user !== null && !asked, stays: isSomebodyElses(fixed) },
-    ...{ handing: [], controllers: "", settings: [] },
+    ...{ version, own, way, goes, ...restriction, isLimited: false, isSearched: false },
+    ...{ handing: [], controllers: [], settings: [] },
   };
   return [...limited.map((one) => one.branch), branch];
 }

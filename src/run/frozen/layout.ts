@@ -6,16 +6,17 @@ import { CLONE, SIGNALS, type SignalName } from "../../sys/constants.ts";
 import { createMemory } from "../../sys/memory.ts";
 import type { AlonePlaces } from "../../sys/elf-alone.ts";
 import type { MachineAbi } from "../../sys/machines.ts";
-import { encodeTask, placeStrings, sizeOf, type TaskOptions } from "../../plan/encode.ts";
-import type { FrozenBranch } from "../../plan/frozen/branch.ts";
-import { parentOf } from "../../plan/frozen/branch.ts";
+import { encodeTask, flagsInto, placeStrings, sizeOf, type TaskOptions } from "../../plan/encode.ts";
+import { type FrozenBranch, isLeftOut, parentOf } from "../../plan/frozen/branch.ts";
 import { RUN_ENDING } from "../../plan/frozen/cgroup.ts";
+import { loadAttributes } from "../../plan/frozen/devices.ts";
 import { frozenChild } from "../../plan/frozen/child.ts";
 import { descriptorsOf } from "../../plan/frozen/descriptors.ts";
 import { FROZEN_FACTS } from "../../plan/frozen/facts.ts";
 import { CHILD_BASE, PRE_BASE, rowsOf } from "../../plan/frozen/messages.ts";
 import { parentPlan } from "../../plan/frozen/parent.ts";
 import type { ParentPlace } from "../../plan/frozen/place.ts";
+import { LIST } from "../../plan/frozen/search.ts";
 import { frozenWatcher } from "../../plan/frozen/watcher.ts";
 import { cloneFlags } from "../../plan/namespaces.ts";
 import type { Op, Place } from "../../plan/op.ts";
@@ -137,7 +138,13 @@ export function layOut(
   top += rest;
   const watcherStack = stack();
   // where it is used later: one page less
-  const cgroups = place(watcherStack - TEXT, "TEXT");
+  const textAt = watcherStack - TEXT;
+  const scratch = { text: place(textAt, "TEXT"), size: TEXT, list: place(textAt - LIST, "LIST") };
+  const programs = branches.map(({ program }) => {
+    if (program === null) return null;
+    const load = loadAttributes(program, memory.placeBuffer(program), memory.placeString("MIT"));
+    return place(memory.placeBuffer(load), `{devices: ${program.length / 8} instructions}`);
+  });
 
   const child = frozenChild(
     spec,
@@ -149,11 +156,13 @@ export function layOut(
   );
   const pre = spec.pre === null ? [] : prePlan(spec, FROZEN_FACTS, spec.pre, pid, [], []);
   const watcher = frozenWatcher(spec, descriptors, branches, runs, NOBODY);
+  const flags = cloneFlags(spec, FROZEN_FACTS) & ~CLONE.CLONE_VM;
+  const begins = branches.findIndex(({ version }) => version === 2);
+  const into = begins < 0 ? null : descriptors.branches[begins]!.into;
+  const isAsked = into !== null && isLeftOut(branches[begins]!);
   const childTask = encode(child, {
-    flags: cloneFlags(spec, FROZEN_FACTS) & ~CLONE.CLONE_VM,
-    report: descriptors.report[1],
-    base: CHILD_BASE,
-    ...cgroupOf(descriptors.branches, branches),
+    ...{ flags, report: descriptors.report[1], base: CHILD_BASE },
+    ...(into !== null && !isAsked && { cgroup: into }),
   });
   const preTask = encode(pre, { flags: CLONE.CLONE_VM, report: descriptors.report[1], base: PRE_BASE });
   const watcherTask = encode(watcher.ops, { flags: CLONE.CLONE_VM, stackAt: watcherStack });
@@ -164,7 +173,7 @@ export function layOut(
     length: content.length,
   });
   const parentPlace: Omit<ParentPlace, "show" | "table"> = {
-    ...{ descriptors, branches, runs, room, maps, pid, nobody: NOBODY, text: cgroups, textSize: TEXT },
+    ...{ descriptors, branches, runs, programs, scratch, room, maps, pid, nobody: NOBODY },
     version: text(version, "VERSION"),
     fixed: place(fixed, "INIT's"),
     list: place(list, "ARGUMENTS"),
@@ -173,6 +182,7 @@ export function layOut(
     rules: place(rulesAt, "RULES"),
     rule: (name) => place(rulesAt + ruleAt(name), `RULES.${name}`),
     child: place(childTask, "CHILD"),
+    childInto: isAsked ? { flags: flagsInto(flags), cgroup: into } : null,
     watcher: place(watcherTask, "WATCHER"),
     pre: place(preTask, "PRE"),
     preKilled: place(watcherTask + OPS_AT + OP_SIZE * watcher.preKill + ARGS_AT, "WATCHER.pre"),
@@ -198,13 +208,4 @@ export function layOut(
     memory.putU32(places.address + TEXTS_AT + 8 * i + 4, length);
   });
   return new Uint8Array(memory.buffer, 0, memory.used());
-}
-
-/** On version 2 the child begins in its cgroup (clone3(2)). */
-function cgroupOf(
-  opened: readonly { readonly lock: number }[],
-  branches: readonly FrozenBranch[],
-): { cgroup?: number } {
-  const at = branches.findIndex(({ version }) => version === 2);
-  return at < 0 ? {} : { cgroup: opened[at]!.lock };
 }

@@ -57,6 +57,7 @@ const CALLS_OF_NS: Readonly<Record<string, true>> = Object.fromEntries(
       "remove",
       "both",
       "behind",
+      "jump",
     ],
   ].map((name) => [name, true]),
 );
