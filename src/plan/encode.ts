@@ -177,15 +177,13 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
     if (slots.length === SLOTS) throw new RangeError("a task keeps 254 results at most");
     return slots.push(name) - 1;
   };
-  const { cgroup } = options;
-  memory.putI64(address, cgroup === undefined ? options.flags | SIGCHLD : flagsInto(options.flags));
-  const stack = options.stack ?? STACK;
-  memory.putI64(address + 8, options.stackAt ?? memory.reserve(stack) + stack);
-  memory.putI64(address + 16, cgroup ?? -1);
-  memory.putI64(address + 24, options.report);
-  memory.putI64(address + 32, options.base ?? 0);
-  memory.putI64(address + 40, ops.length);
-  memory.putI64(address + 48, options.rescue ?? 0);
+  const { cgroup, stack = STACK } = options;
+  const flags = cgroup === undefined ? options.flags | SIGCHLD : flagsInto(options.flags);
+  const header = [
+    ...[flags, options.stackAt ?? memory.reserve(stack) + stack],
+    ...[cgroup ?? -1, options.report, options.base ?? 0, ops.length, options.rescue ?? 0],
+  ];
+  for (let i = 0; i < header.length; i++) memory.putI64(address + 8 * i, header[i]!);
   const replace = (index: number, op: Op): void => encodeOp(op, address + TASK_HEADER + OP * index);
   ops.forEach((op, index) => {
     replace(index, op);

@@ -96,6 +96,7 @@ function showArg(arg: Arg, shape: Shape | null | undefined): string {
 export function showOp(op: Op): string {
   const shapes = SHAPES[op.call];
   const text = `${op.call}(${op.args.map((arg, i) => showArg(arg, shapes?.[i])).join(", ")})`;
+  if (op.call === "jump" && op.onlyIf !== undefined) return `${text} if ${op.onlyIf}`;
   return op.save === undefined ? text : `${op.save} = ${text}`;
 }
 

@@ -336,6 +336,29 @@ describe.skipIf(isFrozen || !isRoot || !v1)(
       const forks = "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done 2>/dev/null; echo never";
       expect((await runCommand([file, "--", "-c", forks])).stdout).toBe("2\n");
     });
+    test("the place is found at the start, in each hierarchy, and nothing is left there", async () => {
+      const others = ["memory", "pids"].map(
+        (name) => `/sys/fs/cgroup/${name}/ns-frozen-limits-${process.pid}`,
+      );
+      for (const other of others) mkdirSync(other);
+      try {
+        const pre = script(
+          "pre-place",
+          "#!/bin/sh\nsed -n 's/^[0-9]*:\\(memory\\|pids\\):/:/p' /proc/$1/cgroup\n",
+        );
+        const file = await freeze(["-m", "32M", "--pids", "7", pre, root, "/bin/true"]);
+        const line = `for d in ${others.join(" ")}; do echo $$ >$d/tasks; done; exec "$@"`;
+        const ran = await runCommand(["sh", "-c", line, "sh", file]);
+        expect(ran).toMatchObject({ status: 0, stderr: "" });
+        expect(ran.stdout).toMatch(new RegExp(`^(:/ns-frozen-limits-${process.pid}/ns/\\d+-frozen\n){2}$`));
+        for (const other of others)
+          await until("nothing is in it", () =>
+            readdirSync(other, { withFileTypes: true }).every((one) => one.isFile()),
+          );
+      } finally {
+        for (const other of others) rmdirSync(other);
+      }
+    });
     test("SIGKILL of it leaves no cgroup", async () => {
       const file = await freeze(["-m", "32M", "-", root, "/bin/sh"]);
       const running = launch([file, "--", "-c", "echo ready; exec sleep 1000"]);
@@ -460,7 +483,7 @@ describe.skipIf(isFrozen || !isRoot || !hasDevices)(
       const ran = await run([...words, "--allow-device=c:10:200", "-", root, "/bin/true"]);
       expect(ran).toMatchObject({ status: 0, stderr: "" });
       const shown = (await run(["freeze", "--show", join(files, "none")])).stdout;
-      expect(shown).toMatch(/ns .*bpf\(5, .*devices.*\n/);
+      expect(shown).toMatch(/ns .*bpf\(5, \{BPF_PROG_TYPE_CGROUP_DEVICE, allow .*, c 10:200 rw\}, 64\)\n/);
       expect((await run([...words, "-", root, "/bin/true"])).status).toBe(0);
       expect((await run(["freeze", "--show", join(files, "none")])).stdout).not.toMatch(/devices\.|bpf/);
     });

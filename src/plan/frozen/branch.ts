@@ -12,8 +12,8 @@ export interface FrozenBranch {
   readonly goes: readonly Bytes[];
   /** the devices that may be opened, as devices.allow takes them; what is usual may be missing above; null: any */
   readonly devices: readonly { readonly words: string; readonly isUsual: boolean }[] | null;
-  /** the program that decides about devices (version 2); null: any may be opened */
-  readonly program: Uint8Array | null;
+  /** the program that decides about devices (version 2), and what it allows in words; null: any may be opened */
+  readonly program: { readonly instructions: Uint8Array; readonly allows: string } | null;
   /** it has limits, which have to hold before anything else happens */
   readonly isLimited: boolean;
   /** for a starter without CAP_SYS_ADMIN, who opens nothing in the container that he could not open himself, any may be opened */

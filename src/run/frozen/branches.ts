@@ -119,7 +119,8 @@ function deviceBranch(spec: Spec, isNative: boolean, limited: readonly Found[]):
       version === 1
         ? rules.map((rule) => ({ words: ruleWords(rule), isUsual: USUAL_DEVICES.includes(rule) }))
         : null,
-    program: version === 2 ? deviceProgram(rules) : null,
+    program:
+      version === 2 ? { instructions: deviceProgram(rules), allows: rules.map(ruleWords).join(", ") } : null,
     isRoots: spec.user !== null && !asked,
   };
   const shared = limited.find((one) => isSame(one.location, location));

@@ -142,8 +142,9 @@ export function layOut(
   const scratch = { text: place(textAt, "TEXT"), size: TEXT, list: place(textAt - LIST, "LIST") };
   const programs = branches.map(({ program }) => {
     if (program === null) return null;
-    const load = loadAttributes(program, memory.placeBuffer(program), memory.placeString("MIT"));
-    return place(memory.placeBuffer(load), `{devices: ${program.length / 8} instructions}`);
+    const { instructions, allows } = program;
+    const load = loadAttributes(instructions, memory.placeBuffer(instructions), memory.placeString("MIT"));
+    return place(memory.placeBuffer(load), `{BPF_PROG_TYPE_CGROUP_DEVICE, allow ${allows}}`);
   });
 
   const child = frozenChild(
