@@ -21,6 +21,7 @@ freeze() { name=$1; shift; ns freeze -o /$name "$@" && chmod 755 /$name; }
 freeze f-open --allow-device=all - /box /bin/sh
 freeze f-root - /box /bin/sh
 freeze f-allowed --allow-device b:$numbers:r - /box /bin/sh
+freeze f-i686 --target linux-i686 --allow-device b:$numbers:r -m 32M /pre/look /box /bin/sh
 freeze f-named --cgroup /a/b -m 64M /pre/look /box /bin/sh
 freeze f-limits -m 32M --pids 7 --cpus 1 /pre/look /box /bin/sh
 freeze f-pids --pids 7 /pre/look /box /bin/sh
@@ -32,6 +33,7 @@ freeze f-fail -m 32M /pre/fail /box /bin/true
 run open /f-open -- -c "$probe"
 run root /f-root -- -c "$probe"
 run allowed /f-allowed -- -c "$probe; (: >>/dev/disk) || echo not for writing"
+run i686 /f-i686 -- -c "$probe; (: >>/dev/disk) || echo not for writing"
 run limits /f-limits -- -c "$probe"
 run user /f-user -- -c "$probe"
 run as-user as_user /f-user -- -c 'head -c 1 /dev/zero | wc -c; cat /proc/self/cgroup'
@@ -136,6 +138,11 @@ describe.skipIf(await vmMissing("frozen starts on cgroup v2"))("frozen starts on
     test("what is allowed can be opened, in that way", () => {
       expect(guest.of("allowed").out).toBe(`${READ}\nnot for writing`);
       nothingLeft("allowed");
+    });
+    test("so it is with 32 bits", () => {
+      expect(guest.of("i686").out).toBe(`${READ}\nnot for writing`);
+      expect(guest.of("i686").file("cgroup")).toMatch(/^\/ns\/\d+-frozen$/);
+      nothingLeft("i686");
     });
     test("an ordinary user starts it without that, but not when it was asked for", () => {
       expect(guest.of("as-user")).toMatchObject({ status: 0, out: "1\n0::/", err: "", left: "" });
