@@ -30,6 +30,8 @@ export type Slot =
   | "resolvTarget"
   | `layer${number}`
   | `tree${number}`
+  | `directory${number}`
+  | "start"
   | "watcher"
   | "command"
   | "child"

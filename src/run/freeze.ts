@@ -6,6 +6,7 @@ import { assumeDevices } from "../host/dev.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps } from "../host/idmap.ts";
 import { FROZEN_FACTS } from "../plan/frozen/facts.ts";
+import { frozenSources } from "../plan/frozen/sources.ts";
 import { showOps } from "../plan/show.ts";
 import type { Op } from "../plan/op.ts";
 import { NsError, usageError } from "../spec/error.ts";
@@ -69,12 +70,12 @@ function filterFor(spec: Spec, name: MachineName): Uint8Array | null {
   );
 }
 
-/** What becomes of /dev and /sys, by what NEWROOT has now; one that is not there gets a fresh /dev. */
-function devicesOf(spec: Spec, identity: ReturnType<typeof findIdentity>): Sources {
+/** What it takes from the host; what becomes of /dev and /sys is by what NEWROOT has now, and one that is not there gets a fresh /dev. */
+function sourcesOf(spec: Spec, identity: ReturnType<typeof findIdentity>): Sources {
   const isThere = access(spec.root, 0) === 0;
   if (spec.security.dev === "keep" && spec.user === null && !isThere)
     throw usageError(`--dev=keep cannot be frozen: ${show(spec.root)} is not there to be looked at`);
-  return { ...NO_SOURCES, ...assumeDevices(spec, FROZEN_FACTS, identity) };
+  return { ...NO_SOURCES, ...frozenSources(spec), ...assumeDevices(spec, FROZEN_FACTS, identity) };
 }
 
 /**
@@ -91,7 +92,7 @@ export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Ar
   checkCapabilities(spec, FROZEN_FACTS, identity);
   const { code, entry } = machine?.code ?? launcherCode();
   const abi = machineNamed(name);
-  const sources = devicesOf(spec, identity);
+  const sources = sourcesOf(spec, identity);
   const line = bytesOf(`frozen by ${version} for ${name}\n`);
   const frozen = {
     ...{

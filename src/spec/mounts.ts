@@ -83,7 +83,8 @@ export interface Submount {
 export interface Found {
   /** absolute */
   readonly path: Bytes;
-  readonly isDirectory: boolean;
+  /** null: the child of a frozen start finds that out; then the path may also be relative to where that was started */
+  readonly isDirectory: boolean | null;
   /** a descriptor that the child inherits: a tree of mounts that is nowhere yet, or a file's content; null: none */
   readonly descriptor: number | null;
   /** the content's bytes */

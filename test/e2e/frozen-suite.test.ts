@@ -14,13 +14,9 @@ const SHORT = "a frozen start says less";
 const DIFFERENT: Readonly<Record<string, readonly (readonly [RegExp, string])[]>> = {
   container: [],
   planted: [],
-  dev: [
-    [/^the user's own mounts come on top$/, "--bind is refused"],
-    [/^where it is asked for and cannot be made/, SHORT],
-  ],
+  dev: [[/^where it is asked for and cannot be made/, SHORT]],
   devices: [
     [/^also with a limit, with --reaper/, "--reaper is refused"],
-    [/^a device file that is bound with dev/, "--bind is refused"],
     [/^is one in the hierarchy for devices alone/, VERBOSE],
     [/^of a run that was killed with its watcher/, "it does not sweep"],
     [/^a list from an ordinary user$/, SHORT],

@@ -270,8 +270,8 @@ test.skipIf(!runsI686)("a file for linux-i686 starts containers on this kernel",
 describe.skipIf(isFrozen)("what cannot be frozen is refused by name", () => {
   test.each([
     [["--reaper"], "--reaper"],
-    [["--ephemeral"], "--ephemeral"],
-    [["--bind", "/tmp:/tmp"], "--bind"],
+    [["--overlay", "/tmp/changes"], "--overlay"],
+    [["--file", "0:/file"], "--file"],
     [["--as", "nobody"], "--as"],
     [["--keep-env", "PATH"], "--keep-env"],
     [["--post", "/bin/true"], "--post"],

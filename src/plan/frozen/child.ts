@@ -8,9 +8,11 @@ import type { Sources } from "../../spec/mounts.ts";
 import type { Spec } from "../../spec/spec.ts";
 import { AT_FDCWD, O, RESOLVE_NO_MAGICLINKS } from "../../sys/constants.ts";
 import { childPlan, enterPlan } from "../child.ts";
+import { isolateMounts } from "../mounts/root.ts";
 import type { Op, Place } from "../op.ts";
 import type { Descriptors } from "./descriptors.ts";
 import { FROZEN_FACTS } from "./facts.ts";
+import { closeStart, openStart } from "./sources.ts";
 
 const TIOCGPGRP = 0x540f;
 /** three sets of 64 bits (capset(2)) */
@@ -19,6 +21,8 @@ const CAPABILITY_WORDS = 6;
 /** The step that tells a missing init from one that cannot be executed. */
 export const FIND_INIT = "find init";
 export const EXECUTE_INIT = "execute init";
+
+const ISOLATE = isolateMounts().step;
 
 /** On a terminal init has to stay in its foreground group. */
 const unlessOnTerminal = (setsid: Op): Op[] => [
@@ -68,6 +72,7 @@ const keepWhatIsThere = (set: Op, there: Place): Op[] => {
  * @param found the compiled filter, and what becomes of /dev and /sys
  * @param argv where init's arguments are
  * @param capabilities memory for the caller's
+ * @param start where the name of the directory is in which it was started
  */
 export function frozenChild(
   spec: Spec,
@@ -76,6 +81,7 @@ export function frozenChild(
   { gate, life, report, told, branches }: Descriptors,
   argv: Place,
   capabilities: Place,
+  start: Place,
 ): Op[] {
   const tasks = branches.flatMap((branch) => (branch.tasks === null ? [] : [branch.tasks]));
   const place = {
@@ -85,6 +91,8 @@ export function frozenChild(
   };
   return [...enterPlan(spec, place), ...childPlan(spec, FROZEN_FACTS, place)].flatMap((op) => {
     if (op.call === "capset" && spec.user === null) return keepWhatIsThere(op, capabilities);
+    if (op.step === ISOLATE) return [op, ...openStart(spec, start)];
+    if (op.call === "pivot_root") return [...closeStart(spec), op];
     if (op.call === "setsid") return unlessOnTerminal(op);
     if (op.step === EXECUTE_INIT) return executeOrTell(op, spec.init, argv);
     return [op];

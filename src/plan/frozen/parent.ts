@@ -9,6 +9,7 @@ import { type Op, slot } from "../op.ts";
 import { makeCgroup, removeCgroup } from "./cgroup.ts";
 import { whenever } from "./jump.ts";
 import type { ParentPlace } from "./place.ts";
+import { lookAtSources } from "./sources.ts";
 import {
   answer,
   close,
@@ -67,6 +68,7 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
     { call: "listen", args: [rules, 2 ** (SIGPIPE - 1)], step: "listen to signals" },
     { call: "getpgid", args: [0], step: "find the process group", save: "here" },
     path(spec.root),
+    ...lookAtSources(spec, place.start, place.scratch.size),
     ...(spec.user === null
       ? []
       : [

@@ -23,6 +23,8 @@ export interface ParentPlace {
   /** of their programs */
   readonly programs: readonly ProgramPlace[];
   readonly scratch: Scratch;
+  /** empty memory of the scratch text's size for where it is started, which the child finds as it is left */
+  readonly start: Place;
   /** what --ns-show and --ns-version print */
   readonly show: Text;
   readonly version: Text;

@@ -6,9 +6,9 @@ import type { Bytes } from "../../sys/bytes.ts";
 import { AT_FDCWD, F, MOUNT_ATTR, MNT, MOVE_MOUNT, MS, OPEN_TREE } from "../../sys/constants.ts";
 import { type Op, slot } from "../op.ts";
 import { setAttributes } from "./attach.ts";
+import { takeTree } from "./bind.ts";
 import { type Layers, overlayTree } from "./overlay.ts";
 import { remountWalk } from "./remount.ts";
-import { takeTree } from "./user.ts";
 
 /** Nothing that is mounted from here on is seen outside, nor the other way round. */
 export const isolateMounts = (): Op => ({

@@ -2,50 +2,15 @@
  * What the user wants mounted and made in the container, in the order given. What comes from the host is opened before the
  * pivot, as trees that are nowhere yet; after it they are mounted onto descriptors of places inside the root.
  */
-import type { Bind, CopiedFile, Found, Mount, Sources, Symlink, Tmpfs } from "../../spec/mounts.ts";
+import type { CopiedFile, Found, Mount, Sources, Symlink, Tmpfs } from "../../spec/mounts.ts";
 import type { Facts, Spec } from "../../spec/spec.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
-import { AT_FDCWD, O, OPEN_TREE } from "../../sys/constants.ts";
-import { type Arg, type Op, type Slot, slot } from "../op.ts";
-import {
-  attach,
-  attributesOf,
-  closing,
-  lastName,
-  makeParent,
-  makeTarget,
-  newTree,
-  setAttributes,
-} from "./attach.ts";
+import { O } from "../../sys/constants.ts";
+import { type Op, slot } from "../op.ts";
+import { attach, attributesOf, closing, lastName, makeParent, makeTarget, newTree } from "./attach.ts";
+import { bindMount, openBind, stepOf, takeTree, treeOf } from "./bind.ts";
 import { isKernelMount, kernelTree } from "./kernel.ts";
 import { overlayTree } from "./overlay.ts";
-import { remountWalk } from "./remount.ts";
-
-const treeOf = (index: number): Slot => `tree${index}`;
-
-/** What is said of a mount: "mount tmpfs on /tmp". */
-const stepOf = (what: Bytes, target: Bytes): string => `mount ${show(what)} on ${show(target)}`;
-
-/** A tree of mounts from the host: the parent's, or taken by name and kept as `save`. */
-export function takeTree(
-  { path, descriptor }: Found,
-  recursive: boolean,
-  save: Slot,
-): { ops: Op[]; tree: Arg } {
-  if (descriptor !== null) return { ops: [], tree: descriptor };
-  const { OPEN_TREE_CLONE, AT_RECURSIVE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
-  const flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0);
-  const step = `take ${show(path)} from the host`;
-  return { ops: [{ call: "open_tree", args: [AT_FDCWD, path, flags], step, save }], tree: slot(save) };
-}
-
-function openBind(mount: Bind, found: Found, facts: Facts, index: number): Op[] {
-  const { ops, tree } = takeTree(found, mount.recursive, treeOf(index));
-  const attributes = attributesOf(mount.flags);
-  if (attributes === 0 || !facts.kernel.mountSetattr) return ops;
-  const step = `protect ${show(found.path)}`;
-  return [...ops, setAttributes(tree, attributes, mount.recursive, step)];
-}
 
 /**
  * Before the pivot, with mounts private: what comes from the host, and what the kernel gives a user namespace only while
@@ -78,19 +43,6 @@ export function openSources(spec: Spec, facts: Facts, sources: Sources): Op[] {
     );
   });
   return ops;
-}
-
-function bindMount(mount: Bind, found: Found | undefined, facts: Facts, index: number): Op[] {
-  if (found === undefined) return []; // --bind-try
-  const tree = found.descriptor ?? slot(treeOf(index));
-  const step = stepOf(found.path, mount.target);
-  const walk = facts.kernel.mountSetattr ? [] : remountWalk(tree, found.below, mount, "inside");
-  return [
-    ...makeTarget(facts, mount.target, found.isDirectory ? "directory" : "file"),
-    ...attach(tree, step),
-    ...walk,
-    closing(tree, step),
-  ];
 }
 
 function mountTree(facts: Facts, target: Bytes, tree: readonly Op[], index: number, step: string): Op[] {

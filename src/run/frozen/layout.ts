@@ -49,7 +49,7 @@ export const TEXTS_AT = 16;
 const PREFACE = 48;
 
 const STACK = 16384;
-/** for /proc/self/cgroup: where that is longer, a cgroup behind it is not found, which is an error */
+/** for a path (PATH_MAX), and for /proc/self/cgroup: where that is longer, a cgroup behind it is not found, which is an error */
 const TEXT = 4096;
 const PATIENCE = 3;
 const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"];
@@ -132,8 +132,10 @@ export function layOut(
   const pid = place(memory.reserve(16), '"PID"');
   memory.clear(pid.at, 16);
   const argv = [spec.process.arg0 ?? spec.init, ...spec.args];
+  const start = place(top, "START");
+  top += TEXT;
   const list = top;
-  const rest = places.emptySize - 4 * STACK;
+  const rest = places.emptySize - TEXT - 4 * STACK;
   const room = Math.floor(rest / machine.word) - argv.length - 1;
   top += rest;
   const watcherStack = stack();
@@ -154,6 +156,7 @@ export function layOut(
     descriptors,
     place(list, `${argv.length} arguments`),
     capabilities,
+    start,
   );
   const pre = spec.pre === null ? [] : prePlan(spec, FROZEN_FACTS, spec.pre, pid, [], []);
   const watcher = frozenWatcher(spec, descriptors, branches, runs, NOBODY);
@@ -174,7 +177,7 @@ export function layOut(
     length: content.length,
   });
   const parentPlace: Omit<ParentPlace, "show" | "table"> = {
-    ...{ descriptors, branches, runs, programs, scratch, room, maps, pid, nobody: NOBODY },
+    ...{ descriptors, branches, runs, programs, scratch, start, room, maps, pid, nobody: NOBODY },
     version: text(version, "VERSION"),
     fixed: place(fixed, "INIT's"),
     list: place(list, "ARGUMENTS"),

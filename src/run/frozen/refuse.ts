@@ -1,6 +1,5 @@
 /** What cannot be frozen, because at the start it needs more than system calls that are known before. Called by freeze.ts. */
 import { usageError } from "../../spec/error.ts";
-import { isOverlay } from "../../spec/rootfs.ts";
 import { joinedUser, type Spec } from "../../spec/spec.ts";
 
 /** An option, whether it was given, and why it cannot be frozen. */
@@ -13,20 +12,11 @@ function refusals(spec: Spec): Refusal[] {
   const { as } = ids;
   const namesInRoot =
     as !== null && (as.group === null || ![as.user, as.group, ...as.groups].every(isNumber));
-  const fromHost = mounts.find(({ type }) => type === "bind" || type === "overlay" || type === "file");
   const atStart = "it is looked up at the start";
   return [
     ["--image", rootfs.image !== null, "a loop device is found at the start"],
-    [
-      "--overlay, --ephemeral and NEWROOT A:B",
-      isOverlay(rootfs),
-      "directories are locked and made at the start",
-    ],
-    [
-      `--${fromHost?.type ?? "bind"}`,
-      fromHost !== undefined,
-      "what it is on the host is looked at at the start",
-    ],
+    ["--overlay", rootfs.changes?.to === "directory", "directories are locked and made at the start"],
+    ["--file", mounts.some(({ type }) => type === "file"), "its content is read at the start"],
     ["--userns", joinedUser(spec) !== null, atStart],
     ["--map", user !== null && "map" in user, "what the caller may map is looked up at the start"],
     [
