@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { version } from "../../package.json";
 import { alignFile } from "../align.ts";
 import { fetchBase } from "./base.ts";
-import { launcherFor, launcherHash, launchersToFreeze } from "./launcher.ts";
-import { type Compiler, nativeTarget, TARGETS, type TargetName } from "./targets.ts";
+import { launcherFor, launcherHash, launchersToFreeze, ownLauncherToFreeze } from "./launcher.ts";
+import { type Architecture, type Compiler, nativeTarget, TARGETS, type TargetName } from "./targets.ts";
 import { BuildError } from "./tools.ts";
 
 const project = join(import.meta.dir, "../..");
@@ -20,14 +20,14 @@ export interface BuildOptions {
   readonly pinned?: boolean;
 }
 
-/** @param must a release has to have them; what somebody builds for himself does without where there is no clang */
-function launchersIfPossible(must: boolean): ReturnType<typeof launchersToFreeze> {
+/** @param must a release has to have them all; what somebody builds for himself may have no clang */
+function launchersIfPossible(arch: Architecture, must: boolean): ReturnType<typeof launchersToFreeze> {
   try {
     return launchersToFreeze();
   } catch (error) {
     if (must || !(error instanceof BuildError)) throw error;
-    console.error(`build: without ns freeze: ${error.message}`);
-    return {};
+    console.error(`build: ns freeze makes files for its own machine only: ${error.message}`);
+    return ownLauncherToFreeze(arch);
   }
 }
 
@@ -45,7 +45,9 @@ export async function buildTarget(
   // as 32-bit words: a quarter of the constants that a start has to load
   const words = new Int32Array(launcher.head.buffer);
   mkdirSync(dirname(outfile), { recursive: true });
-  const frozen = options.release ? launchersIfPossible(options.pinned === true) : {};
+  const frozen = options.release
+    ? launchersIfPossible(arch, options.pinned === true)
+    : ownLauncherToFreeze(arch);
   const result = await Bun.build({
     entrypoints: [join(project, "src/cli/entry.ts")],
     compile: {

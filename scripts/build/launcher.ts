@@ -4,10 +4,10 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { compileLauncher, type Launcher } from "../../src/sys/compile.ts";
+import { compileAlone, compileLauncher, type Launcher } from "../../src/sys/compile.ts";
 import { CODE_AT, programHead } from "../../src/sys/elf.ts";
 import { fetchBase } from "./base.ts";
-import { compileWithClang } from "./clang.ts";
+import { type Code, compileWithClang } from "./clang.ts";
 import { ABI, type Architecture, type Compiler, TARGETS } from "./targets.ts";
 import { BuildError, findClang, findProgram, runProgram } from "./tools.ts";
 
@@ -59,19 +59,29 @@ export function launcherFor(arch: Architecture, compiler: Compiler): Compiled {
   return made;
 }
 
+/** By a machine's name: its launcher in base64 for `ns freeze`, and where in it its entry begins. */
+type Frozen = Record<string, { code: string; entry: number }>;
+
+const inText = ({ code, entry }: Code): Frozen[string] => ({
+  code: Buffer.from(code).toString("base64"),
+  entry,
+});
+
 /**
- * The launchers of all machines, by clang, whose code is half as large, for `ns freeze` (src/sys/launchers.ts).
+ * The launchers of all machines, by clang, whose code is half as large (src/sys/launchers.ts).
  * @throws BuildError when there is no clang
  */
-export function launchersToFreeze(): Record<string, { code: string; entry: number }> {
+export function launchersToFreeze(): Frozen {
   const clang = findClang("compiling the launchers that ns freeze takes");
-  const made: Record<string, { code: string; entry: number }> = {};
-  for (const arch of ["x64", "arm64", "armv7", "i686"] as const) {
-    const { code, entry } = compileWithClang(arch, clang, undefined, ["-DALONE"]);
-    made[arch] = { code: Buffer.from(code).toString("base64"), entry };
-  }
+  const made: Frozen = {};
+  for (const arch of ["x64", "arm64", "armv7", "i686"] as const)
+    made[arch] = inText(compileWithClang(arch, clang, undefined, ["-DALONE"]));
   return made;
 }
+
+/** The one of this machine alone, without clang; none in a build for another. */
+export const ownLauncherToFreeze = (arch: Architecture): Frozen =>
+  arch === process.arch ? { [arch]: inText(compileAlone()) } : {};
 
 /** What `ns --version` and the build show of it: the first 12 digits of its SHA-256. */
 export const launcherHash = ({ head }: Launcher): string =>

@@ -2,7 +2,7 @@
  * The keeper: one helper process for all containers of a program that goes on doing other things (run/keeper.ts). It
  * shares the program's memory and descriptors, starts containers for it, is their parent, and takes them all down when
  * the program, or the thread that made it, dies. The program's signals, children, working directory and groups stay its
- * own affair. csrc/launcher.c has its loop, `keep()`.
+ * own affair. csrc/keeper.c has its loop, `keep()`.
  */
 import type { Facts } from "../spec/spec.ts";
 import { CLONE, PR, SIGNALS } from "../sys/constants.ts";
@@ -50,7 +50,7 @@ export interface Launch {
   readonly closing: readonly number[];
 }
 
-/** What the keeper does to start one process. The first result that is saved is the process's id (csrc/launcher.c). */
+/** What the keeper does to start one process. The first result that is saved is the process's id (csrc/keeper.c). */
 export function launchPlan({ task, directory, network, group, closing }: Launch): Op[] {
   const enter = (place: Op): Op[] => (directory === null ? [] : [place]);
   const join = (id: number): Op[] =>
@@ -66,7 +66,7 @@ export function launchPlan({ task, directory, network, group, closing }: Launch)
     ...join(group ?? 0),
     ...toNetwork(0),
     { call: "start", args: [task], step: "start the process", save: "child" },
-    // first of all: if it cannot be left, no more containers can be started rightly (csrc/launcher.c)
+    // first of all: if it cannot be left, no more containers can be started rightly (csrc/keeper.c)
     ...toNetwork(1),
     ...join(0),
     ...enter({ call: "chdir", args: ["/"], step: "enter /" }),

@@ -1,5 +1,5 @@
 /**
- * How to wait for a child: the rules that supervise() in csrc/launcher.c follows, for ns itself, for the waiting program
+ * How to wait for a child: the rules that supervise() in csrc/supervise.c follows, for ns itself, for the waiting program
  * and for the reaper. Times are milliseconds of CLOCK_MONOTONIC.
  */
 import type { Arg } from "./op.ts";
@@ -34,7 +34,7 @@ export interface Rules {
   readonly stopped?: number;
 }
 
-/** Mirrored by struct rules in csrc/launcher.c. */
+/** Mirrored by struct rules in csrc/supervise.c. */
 const ORDER: readonly (keyof Rules)[] = [
   "who",
   "signals",

@@ -15,7 +15,7 @@ export interface WaitPlace {
   readonly rules: Rules;
   /** where in the program's memory they are to be, which tells in the end how often it was asked to stop */
   readonly rulesAddress?: number;
-  /** init itself gets what the terminal sends: its status file tells whether that is all (csrc/launcher.c) */
+  /** init itself gets what the terminal sends: its status file tells whether that is all (csrc/supervise.c) */
   readonly statusFile: boolean;
   /** the watcher that shares Bun's memory, to be replaced by one of this program's own */
   readonly oldWatcher: number;

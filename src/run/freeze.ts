@@ -15,7 +15,6 @@ import { makesUser, type Spec } from "../spec/spec.ts";
 import { type Bytes, bytesOf, show } from "../sys/bytes.ts";
 import { aloneFile, alonePlaces } from "../sys/elf-alone.ts";
 import { access } from "../sys/file.ts";
-import { launcherCode } from "../sys/kernel.ts";
 import { type MachineName, machineNamed } from "../sys/machines.ts";
 import { checkCapabilities, checkDevices } from "./check-security.ts";
 import { checkMounts } from "./check-mounts.ts";
@@ -32,8 +31,8 @@ export interface Code {
 }
 
 export interface FreezeOptions {
-  /** the machine that the file is for, and the launcher's code for it; left out: this one */
-  readonly machine?: { readonly name: MachineName; readonly isOther: boolean; readonly code: Code };
+  /** the machine that the file is for, and the launcher's code for it (machineFor() in frozen/targets.ts) */
+  readonly machine: { readonly name: MachineName; readonly isOther: boolean; readonly code: Code };
   /** what the file says it was made by */
   readonly version: string;
 }
@@ -87,10 +86,10 @@ export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Ar
   checkDevices(spec, FROZEN_FACTS);
   checkLimits(spec.limits);
   checkMounts(spec, FROZEN_FACTS);
-  const name = machine?.name ?? nativeMachine;
+  const { name, isOther } = machine;
   const identity = findIdentity(spec, FROZEN_FACTS, -1);
   checkCapabilities(spec, FROZEN_FACTS, identity);
-  const { code, entry } = machine?.code ?? launcherCode();
+  const { code, entry } = machine.code;
   const abi = machineNamed(name);
   const sources = sourcesOf(spec, identity);
   const line = bytesOf(`frozen by ${version} for ${name}\n`);
@@ -100,7 +99,7 @@ export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Ar
       identity,
       filter: filterFor(spec, name),
       sources,
-      branches: branchesOf(spec, machine?.isOther !== true),
+      branches: branchesOf(spec, !isOther),
     },
     ...{ maps: mapsOf(spec, identity), version: line },
   };

@@ -1,5 +1,5 @@
 /**
- * One process that the keeper starts: its state in memory that both share, mirrored by `struct job` in csrc/launcher.c
+ * One process that the keeper starts: its state in memory that both share, mirrored by `struct job` in csrc/keeper.c
  * (64-bit words but for the last two), and what of it has become known here.
  */
 import { SIGNALS } from "../sys/constants.ts";

@@ -22,7 +22,7 @@ import { cannotStart, reapNow } from "./task.ts";
 const BOARD = 32;
 const WAKE = 8;
 const PARENT = 16;
-/** The keeper's stack holds a list of all reports that it waits for (csrc/launcher.c). */
+/** The keeper's stack holds a list of all reports that it waits for (csrc/keeper.c). */
 const KEEPER_STACK = 160 * 1024;
 /** As many processes may there be: the length of that list, and what the pipe for commands holds. */
 const MOST_AT_ONCE = 4000;

@@ -14,7 +14,7 @@ const STOPPING: readonly SignalName[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT
 const FORWARDED: readonly SignalName[] = [...STOPPING, "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"];
 const IMPATIENT: readonly number[] = [SIGNALS.SIGTERM, SIGNALS.SIGINT];
 const PATIENCE = 3;
-/** set in a caught byte when the kernel has sent the signal (csrc/launcher.c) */
+/** set in a caught byte when the kernel has sent the signal (csrc/catch.c) */
 const FROM_KERNEL = 128;
 
 export interface Listener {

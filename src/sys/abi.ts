@@ -1,7 +1,7 @@
 /**
  * What differs between architectures, for the one that ns runs on: system call numbers, a few open flags, and the first
  * instructions of the programs that ns makes. A file an architecture, in abi/; plans and host calls use only system calls
- * that all of them have. A new architecture is a file there, a line here, and a block of stubs in csrc/launcher.c.
+ * that all of them have. A new architecture is a file there, a line here, and a block of stubs in csrc/machine/.
  */
 import * as arm64 from "./abi/arm64.ts";
 import * as x64 from "./abi/x64.ts";
@@ -13,7 +13,7 @@ export interface Abi {
   readonly calls: Readonly<Record<Call, number>>;
   /** O_ flags whose values are not the same everywhere */
   readonly openFlags: Readonly<Record<keyof typeof x64.openFlags, number>>;
-  /** how far behind its code the launcher finds memory that can be written (MEMORY in csrc/launcher.c): in other pages */
+  /** how far behind its code the launcher finds memory that can be written (MEMORY in csrc/machine/): in other pages */
   readonly WRITABLE_AT: number;
   /** what the code takes at most, with its ELF headers (elf.ts): whole pages of 4 KiB */
   readonly HEAD_SIZE: number;

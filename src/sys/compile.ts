@@ -18,11 +18,17 @@ export interface Launcher {
 
 const source = join(import.meta.dir, "../../csrc/launcher.c");
 
-function compileOnce(): { code: Uint8Array; entry: number } {
+interface Code {
+  readonly code: Uint8Array;
+  /** where in it launcher(nr, a..f) begins */
+  readonly entry: number;
+}
+
+function compileOnce(flags: readonly string[]): Code {
   const nothing = { args: [], returns: "i64" } as const;
   const { symbols } = cc({
     source,
-    flags: ["-nostdlib", "-nostdinc"],
+    flags: ["-nostdlib", "-nostdinc", ...flags],
     symbols: { launcherBegin: nothing, launcher: nothing, launcherEnd: nothing },
   });
   const address = (name: keyof typeof symbols): number =>
@@ -35,17 +41,26 @@ function compileOnce(): { code: Uint8Array; entry: number } {
   return { code, entry: address("launcher") - begin };
 }
 
+/** @throws Error when it depends on the address it was compiled at */
+function compile(...flags: string[]): Code {
+  const first = compileOnce(flags);
+  const second = compileOnce(flags);
+  if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
+    throw new Error("csrc/launcher.c is not position-independent: two compilations differ");
+  return first;
+}
+
 /**
  * The launcher's machine code for this architecture.
  * @throws Error when it depends on the address it was compiled at, or is too big to be the small thing it should be
  */
 export function compileLauncher(): Launcher {
-  const first = compileOnce();
-  const second = compileOnce();
-  if (first.entry !== second.entry || Buffer.compare(first.code, second.code) !== 0)
-    throw new Error("csrc/launcher.c is not position-independent: two compilations differ");
+  const { code, entry } = compile();
   return {
-    head: programHead(first.code, first.entry, process.arch === "arm64" ? arm64 : x64),
-    entry: CODE_AT + first.entry,
+    head: programHead(code, entry, process.arch === "arm64" ? arm64 : x64),
+    entry: CODE_AT + entry,
   };
 }
+
+/** The same for the files of `ns freeze`. */
+export const compileAlone = (): Code => compile("-DALONE");

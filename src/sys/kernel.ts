@@ -6,7 +6,7 @@
  */
 import { CFunction, dlopen, FFIType, type Pointer, toArrayBuffer } from "bun:ffi";
 import { type Call, callNumber, WRITABLE_AT } from "./abi.ts";
-import { CODE_AT, CODE_SIZE_AT, HEAD_SIZE } from "./elf.ts";
+import { HEAD_SIZE } from "./elf.ts";
 import { LIBC } from "./libc.ts";
 import { createMemory, type Memory } from "./memory.ts";
 
@@ -75,12 +75,6 @@ export const arena = (): Memory => (machine ?? boot()).memory;
 
 /** Where the head of a program (elf.ts) is in memory. */
 export const headAddress = (): number => arena().base - DATA_AT;
-
-/** The launcher's machine code, which runs at any address, and where in it its entry begins: for programs to be made of. */
-export function launcherCode(): { code: Uint8Array; entry: number } {
-  const size = new DataView(launcher.head.buffer).getUint32(CODE_SIZE_AT, true);
-  return { code: launcher.head.slice(CODE_AT, size), entry: launcher.entry - CODE_AT };
-}
 
 /** One system call; -errno when it fails. Pointers are addresses in the arena. */
 export function call(name: Call, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): number {

@@ -18,6 +18,8 @@
 #undef WNOHANG /* of stdlib.h */
 #define sys stubSys
 #define fork stubFork
+#define kill stubKill
+#define poll stubPollOf
 #include "../../csrc/launcher.c"
 
 enum { TASKS = 4, JOBS = 4, OPS = 64, BLOCKS = 64, DEPTH = 3, REAPED = 256 };

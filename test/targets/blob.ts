@@ -122,7 +122,7 @@ export function makeProgram(
     (size) => memory.reserve(size),
   );
   // the descriptor that caught signals are written to, where each architecture looks for it: standard output
-  for (const at of [0x4000, 0x10000]) if (at >= CODE_AT + code.length) file[at] = 1;
+  for (const at of [0x3000, 0x10000]) if (at >= CODE_AT + code.length) file[at] = 1;
 
   const headers = wide ? 64 + 2 * 56 : 52 + 2 * 32;
   const stub: number[] = [];

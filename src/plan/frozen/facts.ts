@@ -11,7 +11,7 @@ const ALL = "1ffffffffff";
 export const FROZEN_FACTS: Facts = {
   ...{ pid: 0, uid: 0, gid: 0 },
   capabilities: { mask: ALL, bounding: ALL, sysAdmin: true, setUid: true, setGid: true },
-  // the start itself sees to what its caller ignores (listen() in csrc/launcher.c)
+  // the start itself sees to what its caller ignores (listen() in csrc/alone.c)
   ignoredSignals: [],
   cgroupNamespace: true,
   kernel: { mountDescriptors: true, closeRange: true, openat2: true, pidfd: true, mountSetattr: true },

@@ -7,7 +7,7 @@ import type { Memory } from "../../sys/memory.ts";
 /** bytes that strings are packed into at a time */
 const POOL = 512;
 const PID_MAX_DIGITS = 10;
-/** the table begins with the places of four strings (struct table in csrc/launcher.c), and so large is each row */
+/** the table begins with the places of four strings (struct table in csrc/alone.c), and so large is each row */
 const TABLE = 32;
 const ROW = 16;
 

@@ -1,7 +1,6 @@
 /** The machines to freeze for, and the launcher's code for each, which the build embeds. */
 import { usageError } from "../../spec/error.ts";
 import { type Bytes, show } from "../../sys/bytes.ts";
-import { launcherCode } from "../../sys/kernel.ts";
 import type { MachineName } from "../../sys/machines.ts";
 
 /** A frozen file has no C library: Android's is the same as any other Linux's. */
@@ -28,9 +27,8 @@ export async function machineFor(target: Bytes | null) {
   // of another machine's cgroups nothing is known here; an Android has its own
   const isOther = target !== null && target !== `linux-${native}`;
   const { launchers } = await import("../../sys/launchers.ts");
-  const found = launchers()[name];
-  if (found === undefined && name === native) return { name, isOther, code: launcherCode() };
-  if (found === undefined) throw usageError(`--target: this build of ns has no launcher for ${name}`);
+  const found = (await launchers())[name];
+  if (found === undefined) throw usageError(`this build of ns has no launcher to freeze for ${name}`);
   return {
     name,
     isOther,

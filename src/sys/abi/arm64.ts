@@ -99,7 +99,7 @@ export const openFlags = { O_DIRECTORY: 0x4000, O_NOFOLLOW: 0x8000 } as const;
 /** Where memory can be written (Abi): a page may have 4, 16 or 64 KiB. */
 export const WRITABLE_AT = 65536;
 
-export const HEAD_SIZE = 20480;
+export const HEAD_SIZE = 16384;
 
 /** e_machine (elf(5)). */
 export const MACHINE = 183;

@@ -96,10 +96,10 @@ export const calls = {
 /** O_ flags that are not the same on every architecture (arch/x86 has those of asm-generic/fcntl.h). */
 export const openFlags = { O_DIRECTORY: 0x10000, O_NOFOLLOW: 0x20000 } as const;
 
-/** Where memory can be written (Abi): behind the four pages of the head (elf.ts). */
-export const WRITABLE_AT = 16384;
+/** Where memory can be written (Abi): behind the three pages of the head (elf.ts). */
+export const WRITABLE_AT = 12288;
 
-export const HEAD_SIZE = 16384;
+export const HEAD_SIZE = 12288;
 
 /** e_machine (elf(5)). */
 export const MACHINE = 62;
