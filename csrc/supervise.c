@@ -33,8 +33,9 @@ static i64 exitStatus(i64 waitStatus) {
     return waitStatus & 127 ? 128 + (waitStatus & 127) : waitStatus >> 8 & 255;
 }
 
-/* Does the process have a handler for the signal, by the line "SigCgt:" of its /proc/PID/status? */
-static i64 catches(i64 statusFile, i64 signal) {
+/* Does the process have a handler for the signal, by the line "SigCgt:" of its /proc/PID/status? Not inlined: its text would
+ * take a page of stack for as long as somebody waits. */
+__attribute__((noinline)) static i64 catches(i64 statusFile, i64 signal) {
     u8 text[4096], *at = text, *end;
     u32 mask = 0;
     i64 fd = sys3(NR_openat, -1, statusFile, 0);

@@ -89,6 +89,8 @@ export interface TaskOptions {
   readonly stackAt?: number;
   /** results that are there from the beginning */
   readonly given?: readonly Slot[];
+  /** room for so many results, those given among them; left out: one for each op */
+  readonly results?: number;
   /** bytes of an address in a list of strings */
   readonly word?: 4 | 8;
   /** system call numbers, when it is for another architecture than this one */
@@ -123,9 +125,9 @@ export function sizeOf(ops: readonly Op[], stack = STACK): number {
 
 /** Lays out a task: in the arena to be started by this process, or in the memory of a program in the making. */
 export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Memory = arena()): Task {
-  const address = memory.reserve(TASK_HEADER + OP * ops.length + 8 * ops.length);
+  const { results = ops.length, word = 8, cgroup, stack = STACK } = options;
+  const address = memory.reserve(TASK_HEADER + OP * ops.length + 8 * results);
   const slots: Slot[] = options.given === undefined ? [] : [...options.given];
-  const { word = 8 } = options;
 
   const encodeInner = (inner: readonly Op[], base: number, flags = CLONE_VM): number => {
     const { report, calls } = options;
@@ -174,15 +176,13 @@ export function encodeTask(ops: readonly Op[], options: TaskOptions, memory: Mem
   const slotFor = (name: Slot): number => {
     const known = slots.indexOf(name);
     if (known >= 0) return known;
-    if (slots.length === SLOTS) throw new RangeError("a task keeps 254 results at most");
+    if (slots.length === Math.min(results, SLOTS)) throw new RangeError("too many results for one task");
     return slots.push(name) - 1;
   };
-  const { cgroup, stack = STACK } = options;
   const flags = cgroup === undefined ? options.flags | SIGCHLD : flagsInto(options.flags);
-  const header = [
-    ...[flags, options.stackAt ?? memory.reserve(stack) + stack],
-    ...[cgroup ?? -1, options.report, options.base ?? 0, ops.length, options.rescue ?? 0],
-  ];
+  const top = options.stackAt ?? memory.reserve(stack) + stack;
+  const { base = 0, rescue = 0 } = options;
+  const header = [flags, top, cgroup ?? -1, options.report, base, ops.length, rescue];
   for (let i = 0; i < header.length; i++) memory.putI64(address + 8 * i, header[i]!);
   const replace = (index: number, op: Op): void => encodeOp(op, address + TASK_HEADER + OP * index);
   ops.forEach((op, index) => {

@@ -130,3 +130,9 @@ export interface Op {
 }
 
 export const slot = (name: Slot): Arg => ({ slot: name });
+
+/** How many results ops have, with those that are there from the beginning. */
+export function resultsOf(ops: readonly Op[], given: readonly Slot[] = []): number {
+  const names = ops.flatMap(({ save, onlyIf, onlyIfKilled }) => [save, onlyIf, onlyIfKilled]);
+  return new Set([...given, ...names].filter((name) => name !== undefined)).size;
+}

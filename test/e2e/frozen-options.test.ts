@@ -29,7 +29,7 @@ import {
 
 leavesNothing();
 
-const files = join(folder, "frozen");
+const files = join(folder, "frozen-options");
 if (!isFrozen) mkdirSync(files);
 chmodSync(files, 0o1777);
 let count = 0;

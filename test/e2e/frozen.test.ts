@@ -162,7 +162,7 @@ describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
     });
   });
 
-  test("it takes at most 72 kB of memory while it waits, with its watcher", async () => {
+  test("it takes at most 64 kB of memory while it waits, with its watcher", async () => {
     const file = await shell();
     const waiting = launch(
       unprivileged
@@ -172,7 +172,7 @@ describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
     await waiting.line(/^ready/);
     const own = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && exeOf(pid) === file);
     expect(own.length).toBe(2);
-    expect(pss(own.map(Number))).toBeLessThanOrEqual(72);
+    expect(pss(own.map(Number))).toBeLessThanOrEqual(64);
     waiting.kill("SIGKILL");
     await waiting.ended;
   });
@@ -203,11 +203,9 @@ const MACHINES: Readonly<Record<string, number>> = { x64: 62, arm64: 183, armv7:
 
 describe.skipIf(isFrozen).each(TARGETS)("for %s", (target) => {
   const [load, stack, readExecute, readWrite] = [1, 0x6474e551, 5, 6];
-  test("a bare start takes at most 32 kB, without the list of devices that this machine's own has", async () => {
-    const bare = await freeze(["--target", target, "--allow-device=all", "-", root, "/bin/sh"]);
+  test("a bare start takes at most 32 kB, here with the list of devices", async () => {
+    const bare = await freeze(["--target", target, "-", root, "/bin/sh"]);
     expect(statSync(bare).size).toBeLessThanOrEqual(32 * 1024);
-    const listed = await freeze(["--target", target, "-", root, "/bin/sh"]);
-    expect(statSync(listed).size).toBeLessThanOrEqual((target === `linux-${process.arch}` ? 36 : 32) * 1024);
   });
   test("a static executable: one segment of code, one of data, none that is both", async () => {
     const file = await freeze([

@@ -19,7 +19,7 @@ import type { ParentPlace } from "../../plan/frozen/place.ts";
 import { LIST } from "../../plan/frozen/search.ts";
 import { frozenWatcher } from "../../plan/frozen/watcher.ts";
 import { cloneFlags } from "../../plan/namespaces.ts";
-import type { Op, Place } from "../../plan/op.ts";
+import { type Op, type Place, resultsOf } from "../../plan/op.ts";
 import { prePlan } from "../../plan/pre.ts";
 import { putRules, ruleAt, RULES_SIZE } from "../../plan/supervise.ts";
 import type { Identity } from "../../spec/ids.ts";
@@ -96,6 +96,7 @@ export function layOut(
         report: -1,
         word: machine.word,
         calls: machine.calls,
+        results: resultsOf(ops, options.given),
         ...options,
         stackAt: options.stackAt ?? stack(),
       },

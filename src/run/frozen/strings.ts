@@ -4,8 +4,8 @@ import type { Path } from "../../plan/frozen/place.ts";
 import { bufferOf, bytesOf } from "../../sys/bytes.ts";
 import type { Memory } from "../../sys/memory.ts";
 
-/** bytes that strings are packed into at a time */
-const POOL = 512;
+/** bytes that are reserved for strings at a time */
+const POOL = 128;
 const PID_MAX_DIGITS = 10;
 /** the table begins with the places of four strings (struct table in csrc/alone.c), and so large is each row */
 const TABLE = 32;
@@ -14,23 +14,25 @@ const ROW = 16;
 /** Strings side by side, each of them once: nobody writes to them. */
 export function packStrings(memory: Memory): Memory {
   const known = new Map<string, number>();
-  let [at, left] = [0, 0];
+  const pools: { at: number; left: number }[] = [];
   return {
     ...memory,
     placeString(value) {
       const before = known.get(value);
       if (before !== undefined) return before;
-      if (value.length + 1 > left) {
-        left = Math.max(POOL, value.length + 1);
-        at = memory.reserve(left);
+      const size = value.length + 1;
+      let pool = pools.find(({ left }) => left >= size);
+      if (pool === undefined) {
+        pool = { at: memory.reserve(Math.max(POOL, size)), left: Math.max(POOL, size) };
+        pools.push(pool);
       }
-      const place = at;
-      for (let i = 0; i < value.length; i++) memory.putByte(place + i, value.charCodeAt(i));
-      memory.putByte(place + value.length, 0);
-      known.set(value, place);
-      at += value.length + 1;
-      left -= value.length + 1;
-      return place;
+      const { at } = pool;
+      pool.at += size;
+      pool.left -= size;
+      for (let i = 0; i < value.length; i++) memory.putByte(at + i, value.charCodeAt(i));
+      memory.putByte(at + value.length, 0);
+      known.set(value, at);
+      return at;
     },
   };
 }
