@@ -4,10 +4,10 @@
 static i64 listen(struct rules *rules, i64 others) {
     enum { SIG_IGN = 1, LAST_SIGNAL = 64 };
     long byDefault[8], before[8];
-    i64 signal, bit, blocked = rules->signals | others;
+    i64 signal, blocked = rules->signals | others;
+    unsigned long long bit = 1; /* of 64 signals: the highest is no number below 0 */
     for (signal = 0; signal < 8; signal++) byDefault[signal] = 0;
-    for (signal = 1; signal <= LAST_SIGNAL; signal++) {
-        bit = (i64)1 << (signal - 1);
+    for (signal = 1; signal <= LAST_SIGNAL; signal++, bit = bit + bit) {
         before[0] = 0;
         sys(NR_rt_sigaction, signal, (i64)byDefault, (i64)before, 8, 0, 0);
         if (before[0] != SIG_IGN) continue;

@@ -1,6 +1,7 @@
 /**
  * The launcher's interpreter under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer: launcher.c here is the
- * target and says what must hold. The inputs grow from plans as ns encodes them. NS_FUZZ=N: so many inputs, for a longer run.
+ * target, alone.c that of frozen starts, and they say what must hold. The inputs grow from plans as ns encodes them.
+ * NS_FUZZ=N: so many inputs, for a longer run.
  */
 import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -17,15 +18,16 @@ import { project } from "../project.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "ns-fuzz-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-const fuzzer = join(folder, "fuzzer");
 
 /** Why it cannot run here, or null when the target has been built. */
-function build(sources: string): string | null {
+function build(name: string): string | null {
   if (process.arch !== "x64") return "the target is for x86-64";
   if (Bun.which("clang") === null) return "clang is missing (Debian: clang, libclang-rt-14-dev)";
   const flags =
     "-g -O1 -fno-inline -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -Wno-everything";
-  const { exitCode, stderr } = Bun.spawnSync(["clang", ...flags.split(" "), sources, "-o", fuzzer]);
+  const source = join(project, `test/fuzz/${name}.c`);
+  const argv = ["clang", "-D_GNU_SOURCE", ...flags.split(" "), source, "-o", join(folder, name)];
+  const { exitCode, stderr } = Bun.spawnSync(argv);
   const words = stderr.toString();
   if (exitCode === 0) return null;
   // what is missing is the linker's to tell; anything else is a fault of the target
@@ -63,21 +65,46 @@ function* encodedPlans(): Generator<Uint8Array> {
   }
 }
 
-const missing = build(join(project, "test/fuzz/launcher.c"));
+const missing = build("launcher") ?? build("alone");
+const why = missing === null ? "" : ` [${missing}]`;
 const RUNS = process.env.NS_FUZZ ?? "100000";
 
+/** A long answer behind the first bytes. */
+const bytesBy = (by: number, first: readonly number[]): Buffer =>
+  Buffer.concat([
+    Buffer.from(first),
+    Uint8Array.from({ length: 400 }, (_, i) => (i * i * by + i * by + by) & 255),
+  ]);
+
+/** Runs it; names the functions that have been reached. */
+function fuzz(name: string, corpus: string): Set<string> {
+  const words = `-runs=${RUNS} -seed=1 -max_len=10000 -detect_leaks=0 -print_coverage=1 -artifact_prefix=${folder}/`;
+  const argv = [join(folder, name), ...words.split(" "), corpus];
+  const ran = Bun.spawnSync(argv, { stdout: "ignore", stderr: "pipe" });
+  const text = ran.stderr.toString();
+  const shown = text
+    .split("\n")
+    .filter((line) => /rror|broken|^ {4}#|Base64/.test(line))
+    .join("\n");
+  expect({ status: ran.exitCode, shown: ran.exitCode === 0 ? "" : shown }).toEqual({ status: 0, shown: "" });
+  return new Set([...text.matchAll(/^COVERED_FUNC: \S+ \d+ \S+ \S+ (\w+) /gm)].map(([, func]) => func!));
+}
+
+// what has not been reached has not been tried
+const PARTS =
+  "runOps runTask start keep obey endAll takeReport supervise nextSignal relay drain fill passPty catches foreground " +
+  "giveSettings takeTerminal decimal onSignal signalJob performMore";
+
 test.skipIf(missing !== null)(
-  `the launcher's interpreter, ${RUNS} inputs${missing === null ? "" : ` [${missing}]`}`,
+  `the launcher's interpreter, ${RUNS} inputs${why}`,
   () => {
     const corpus = join(folder, "corpus");
     mkdirSync(corpus);
     const answers = Uint8Array.from({ length: 300 }, (_, i) => (i * 37) & 255);
     // a short task and a long answer: the parts that a task does not steer
     for (let part = 0; part < 10; part++)
-      for (let by = 1; by < 90; by += 11) {
-        const long = Uint8Array.from({ length: 400 }, (_, i) => (i * i * by + by) & 255);
-        writeFileSync(join(corpus, `${part}-by-${by}`), Buffer.concat([Buffer.of(part, 0, 0), long]));
-      }
+      for (let by = 1; by < 90; by += 11)
+        writeFileSync(join(corpus, `${part}-by-${by}`), bytesBy(by, [part, 0, 0]));
     for (const ops of encodedPlans())
       for (let part = 0; part < 10; part++) {
         // two tasks: in a keeper's part one of them launches
@@ -85,33 +112,25 @@ test.skipIf(missing !== null)(
         const input = Buffer.concat([Buffer.of(part, 1), task, task, answers]);
         writeFileSync(join(corpus, `${part}-${ops.length}`), input);
       }
-    const words = `-runs=${RUNS} -seed=1 -max_len=10000 -detect_leaks=0 -print_coverage=1 -artifact_prefix=${folder}/`;
-    const ran = Bun.spawnSync([fuzzer, ...words.split(" "), corpus], { stdout: "ignore", stderr: "pipe" });
-    const text = ran.stderr.toString();
-    const shown = text
-      .split("\n")
-      .filter((line) => /rror|broken|^ {4}#|Base64/.test(line))
-      .join("\n");
-    expect({ status: ran.exitCode, shown: ran.exitCode === 0 ? "" : shown }).toEqual({
-      status: 0,
-      shown: "",
-    });
-    // what has not been reached has not been tried
-    const reached = new Set(
-      [...text.matchAll(/^COVERED_FUNC: \S+ \d+ \S+ \S+ (\w+) /gm)].map(([, name]) => name),
-    );
-    const parts =
-      "runOps runTask start keep obey endAll takeReport supervise nextSignal relay drain fill passPty";
-    for (const name of [
-      ...parts.split(" "),
-      "catches",
-      "foreground",
-      "giveSettings",
-      "takeTerminal",
-      "decimal",
-      "onSignal",
-    ])
-      expect(reached, name).toContain(name);
+    const reached = fuzz("launcher", corpus);
+    for (const name of PARTS.split(" ")) expect(reached, name).toContain(name);
+  },
+  120_000,
+);
+
+const ALONE =
+  "runOps performMore listen digits both behind says takeArguments removeTree removeCgroup tell check milliseconds";
+
+test.skipIf(missing !== null)(
+  `what frozen starts do besides, ${RUNS} inputs${why}`,
+  () => {
+    const corpus = join(folder, "alone-corpus");
+    mkdirSync(corpus);
+    for (let part = 0; part < 7; part++)
+      for (let by = 1; by < 90; by += 11)
+        writeFileSync(join(corpus, `${part}-by-${by}`), bytesBy(by, [part]));
+    const reached = fuzz("alone", corpus);
+    for (const name of ALONE.split(" ")) expect(reached, name).toContain(name);
   },
   120_000,
 );
