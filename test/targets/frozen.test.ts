@@ -1,6 +1,7 @@
 /**
- * Frozen starts for other machines: made here, run where they are for. arm64 in a virtual machine, armv7 as far as qemu-user
- * goes, which knows no namespaces. i686 runs on this kernel, by test/e2e/frozen.test.ts. Run by `bun run test:targets`.
+ * Frozen starts for other machines: made here, run where they are for. arm64 and armv7 (frozen-armv7.test.ts) in virtual
+ * machines, and under qemu-user as far as that goes, which knows no namespaces. i686 runs on this kernel, by
+ * test/e2e/frozen.test.ts. Run by `bun run test:targets`.
  */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";

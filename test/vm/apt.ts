@@ -6,7 +6,7 @@
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./cache.ts";
-import { type MachineName, machines } from "./machine.ts";
+import { type EmulatedName, machines } from "./machine.ts";
 
 interface Source {
   uri: string;
@@ -32,7 +32,7 @@ export async function debianMirror(): Promise<string> {
 /** Calls `use` with the options that make apt-get and apt-cache speak about `suite`; `home` is scratch space. */
 async function withSuite<T>(
   suite: string,
-  machine: MachineName,
+  machine: EmulatedName,
   home: string,
   use: (options: string[]) => Promise<T>,
 ): Promise<T> {
@@ -72,7 +72,7 @@ function privateTo(home: string): string[] {
  */
 export async function unpackDependency(
   suite: string,
-  machine: MachineName,
+  machine: EmulatedName,
   meta: string,
   target: string,
 ): Promise<void> {
@@ -87,7 +87,7 @@ export async function unpackDependency(
 /** Unpacks packages of `suite` into `target`, over each other and without documentation; with the same folders beside it. */
 export async function unpackPackages(
   suite: string,
-  machine: MachineName,
+  machine: EmulatedName,
   names: string[],
   target: string,
 ): Promise<void> {
@@ -97,7 +97,7 @@ export async function unpackPackages(
 
 async function unpack(
   suite: string,
-  machine: MachineName,
+  machine: EmulatedName,
   target: string,
   choose: (options: string[]) => Promise<string[]>,
 ): Promise<void> {

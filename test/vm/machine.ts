@@ -1,8 +1,10 @@
 /**
- * The kinds of virtual machines: what differs between them for the rest of the lane. Both are emulated and have their
- * disks on NVMe. Called by vm.ts, image.ts, kernel.ts and apt.ts.
+ * The kinds of virtual machines: what differs between them for the rest of the lane. All are emulated; x64 and arm64 have
+ * their disks on NVMe, armv7 (test/targets/armv7.ts) has none. Called by vm.ts, image.ts, kernel.ts and apt.ts.
  */
 export type MachineName = "x64" | "arm64";
+/** armv7 is for frozen starts only */
+export type EmulatedName = MachineName | "armv7";
 
 export interface Machine {
   /** Debian's name of the architecture */
@@ -20,7 +22,7 @@ export interface Machine {
 const names = "libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libresolv.so.2".split(" ");
 const common = "-smp 2 -nodefaults -no-user-config -display none -serial stdio -no-reboot";
 
-export const machines: Record<MachineName, Machine> = {
+export const machines: Record<EmulatedName, Machine> = {
   x64: {
     debian: "amd64",
     qemu: "qemu-system-x86_64",
@@ -37,5 +39,13 @@ export const machines: Record<MachineName, Machine> = {
     arguments: `-M virt -accel tcg,thread=multi -cpu cortex-a72 ${common} -semihosting-config enable=on,userspace=on,target=native`,
     console: "ttyAMA0",
     libraries: ["/lib/ld-linux-aarch64.so.1", ...names.map((name) => `/lib/aarch64-linux-gnu/${name}`)],
+  },
+  armv7: {
+    debian: "armhf",
+    qemu: "qemu-system-arm",
+    package: "qemu-system-arm",
+    arguments: `-M virt -accel tcg -cpu cortex-a15 -m 256 ${common}`,
+    console: "ttyAMA0",
+    libraries: [],
   },
 };
