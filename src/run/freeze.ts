@@ -5,6 +5,7 @@
 import { assumeDevices } from "../host/dev.ts";
 import { findIdentity } from "../host/identity.ts";
 import { idMaps } from "../host/idmap.ts";
+import { networkFile } from "../host/netns.ts";
 import { FROZEN_FACTS } from "../plan/frozen/facts.ts";
 import { frozenSources } from "../plan/frozen/sources.ts";
 import { showOps } from "../plan/show.ts";
@@ -77,11 +78,19 @@ function sourcesOf(spec: Spec, identity: ReturnType<typeof findIdentity>): Sourc
   return { ...NO_SOURCES, ...frozenSources(spec), ...assumeDevices(spec, FROZEN_FACTS, identity) };
 }
 
+/** A name or a process's id as the file that it stands for. */
+function withNetworkFile(spec: Spec): Spec {
+  const { joinNet } = spec.namespaces;
+  if (joinNet === null) return spec;
+  return { ...spec, namespaces: { ...spec.namespaces, joinNet: networkFile(joinNet) } };
+}
+
 /**
  * The file's content. Looked up on this host are what NEWROOT has as /dev and /sys, and where its cgroups are, for limits.
  * @throws NsError for what cannot be frozen
  */
-export function freeze(spec: Spec, { machine, version }: FreezeOptions): Uint8Array {
+export function freeze(given: Spec, { machine, version }: FreezeOptions): Uint8Array {
+  const spec = withNetworkFile(given);
   refuseUnfreezable(spec);
   checkDevices(spec, FROZEN_FACTS);
   checkLimits(spec.limits);

@@ -21,6 +21,7 @@ import {
   leavesNothing,
   makeSmallRoot,
   ordinary,
+  rootTest,
   run,
   runCommand,
   script,
@@ -209,5 +210,60 @@ describe.skipIf(isFrozen).each(callers)("%s", (_, unprivileged) => {
     expect((await start(file, "echo never")).stderr).toBe(
       `ns: cannot use ${below} in an overlay: not a directory\n`,
     );
+  });
+});
+
+describe.skipIf(isFrozen)("--join-net", () => {
+  const own = makeOwnRoot(false);
+  const where = script("where", "#!/bin/sh\nreadlink /proc/self/ns/net /proc/$PPID/ns/net /proc/$1/ns/net\n");
+  const freeze = async (...words: string[]): Promise<string> => {
+    const file = join(files, `network-${count++}`);
+    expect(await run(["freeze", "-o", file, ...words])).toMatchObject({ status: 0, stderr: "" });
+    return file;
+  };
+  /** in a host with a named network */
+  const withNetwork = (command: string) =>
+    runCommand([
+      ...["unshare", "-n", "-m", "sh", "-ec"],
+      `mount -t tmpfs none /run; ip netns add blue; readlink /proc/self/ns/net; ${command}`,
+    ]);
+  const inside = "readlink /proc/self/ns/net; ls -1 /proc/self/fd; exit 7";
+
+  rootTest("by name, with a user namespace too; PRE and the start stay where they are", async () => {
+    for (const [user, ids] of [
+      [[], []],
+      [["-u"], userIds],
+    ]) {
+      const file = await freeze(...user!, "--join-net", "blue", where, own, "/bin/sh", ...ids!);
+      const ran = await withNetwork(`exec ${file} -- -c '${inside}'`);
+      const [host, pre, itself, child, init, ...descriptors] = ran.stdout.trimEnd().split("\n");
+      expect(ran).toMatchObject({ status: 7, stderr: "" });
+      expect([pre, itself]).toEqual([host, host]);
+      expect(child).not.toBe(host);
+      expect(init).toBe(child);
+      expect(descriptors).toEqual(["0", "1", "2", "3"]);
+    }
+  });
+  rootTest("one that is not there, and what is none", async () => {
+    const gone = await freeze("--join-net", "nope", "-", own, "/bin/sh");
+    expect(await runCommand([gone])).toMatchObject({
+      status: 125,
+      stderr: "ns: cannot join the network namespace /run/netns/nope: no such file or directory\n",
+    });
+    const fifo = join(files, "fifo");
+    await runCommand(["mkfifo", fifo]);
+    const none = await freeze("--join-net", fifo, "-", own, "/bin/sh");
+    expect(await runCommand([none])).toMatchObject({
+      status: 125,
+      stderr: `ns: cannot join the network namespace ${fifo}: invalid argument\n`,
+    });
+  });
+  rootTest("an ordinary user may not", async () => {
+    const file = await freeze("-u", "--join-net", "blue", "-", own, "/bin/sh", ...userIds);
+    const ran = await withNetwork(`exec setpriv --reuid=65534 --regid=65534 --clear-groups ${file}`);
+    expect(ran).toMatchObject({
+      status: 125,
+      stderr: "ns: cannot join the network namespace /run/netns/blue: operation not permitted\n",
+    });
   });
 });

@@ -274,7 +274,6 @@ describe.skipIf(isFrozen)("what cannot be frozen is refused by name", () => {
     [["--keep-env", "PATH"], "--keep-env"],
     [["--post", "/bin/true"], "--post"],
     [["--net=pasta"], "--net=pasta"],
-    [["--join-net", "/proc/self/ns/net"], "--join-net"],
     [["--image", "/no.img"], "--image"],
     [["-v"], "--verbose"],
     [["--dry-run"], "--dry-run"],

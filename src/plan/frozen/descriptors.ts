@@ -11,6 +11,8 @@ export interface Descriptors {
   readonly root: number;
   /** for each of the run's cgroups */
   readonly branches: readonly BranchPlace[];
+  /** network namespaces: the one to join, and the own; null: it joins none */
+  readonly networks: Pipe | null;
   readonly gate: Pipe;
   readonly life: Pipe;
   readonly report: Pipe;
@@ -46,7 +48,7 @@ export function descriptorsOf(spec: Spec, branches: readonly FrozenBranch[]): De
   });
   const asks = asksForJoin(spec, branches) && opened.some(({ tasks }) => tasks !== null);
   return {
-    ...{ root, branches: opened },
+    ...{ root, branches: opened, networks: spec.namespaces.joinNet === null ? null : pipe() },
     ...{ gate: pipe(), life: pipe(), report: pipe(), told: asks ? pipe() : null },
     pidfd: next(),
   };

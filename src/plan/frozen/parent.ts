@@ -8,6 +8,7 @@ import { AT_FDCWD, O } from "../../sys/constants.ts";
 import { type Op, slot } from "../op.ts";
 import { makeCgroup, removeCgroup } from "./cgroup.ts";
 import { whenever } from "./jump.ts";
+import { insideNetwork, openNetworks } from "./network.ts";
 import type { ParentPlace } from "./place.ts";
 import { lookAtSources } from "./sources.ts";
 import {
@@ -89,12 +90,15 @@ export function parentPlan(spec: Spec, place: ParentPlace): { ops: Op[]; rescue:
         program: place.programs[i]!,
       }),
     ]),
+    ...openNetworks(spec),
     // the clone carries the working directory, and only that, into the new mount namespace
     { call: "fchdir", args: [root], step: `enter the root ${root_}` },
     ...[makePipe(0), makePipe(0), makePipe(O.O_NONBLOCK), ...(told === null ? [] : [makePipe(0)])],
     ...(atOnce ? [openGate(gate[1], 1)] : []),
     ...beginInside(place),
-    { call: "start", args: [place.child], step: "make the namespaces", save: "child" },
+    ...insideNetwork(spec, descriptors, {
+      ...{ call: "start", args: [place.child], step: "make the namespaces", save: "child" },
+    }),
     { call: "chdir", args: ["/"], step: "enter /" },
     close(gate[0]),
     ...(spec.pre === null ? [close(report[1])] : []),

@@ -8,7 +8,7 @@ type Refusal = readonly [option: string, given: boolean, why: string];
 const isNumber = (word: string): boolean => /^\d+$/.test(word);
 
 function refusals(spec: Spec): Refusal[] {
-  const { rootfs, user, ids, namespaces, network, limits, process, mounts } = spec;
+  const { rootfs, user, ids, network, limits, process, mounts } = spec;
   const { as } = ids;
   const namesInRoot =
     as !== null && (as.group === null || ![as.user, as.group, ...as.groups].every(isNumber));
@@ -25,7 +25,6 @@ function refusals(spec: Spec): Refusal[] {
       "the root's files are read at the start: give UID:GID",
     ],
     ["--idmap-root", ids.idmapRoot, "a process has to hold its user namespace"],
-    ["--join-net", namespaces.joinNet !== null, atStart],
     ["--net=pasta", network.mode === "pasta", "another program makes the network"],
     ["--net=veth", network.mode === "veth", "addresses are chosen at the start"],
     ["--resolv-conf=copy", network.resolvConf === "copy", "the host's file is read at the start"],
