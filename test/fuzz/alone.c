@@ -3,15 +3,8 @@
  * src/plan/frozen/ guarantees holds here as well: a word that something stands behind has two bytes and ends with a slash, a
  * table's last row is for all ops, a jump and a rescue lead into their task. An input: a byte, which part is run; then what
  * it is given and what the kernel answers. launcher.test.ts builds and runs it. */
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sanitizer/asan_interface.h>
+#include "input.h"
 
-#undef WNOHANG /* of stdlib.h */
 #define sys stubSys
 #define fork stubFork
 #define kill stubKill
@@ -21,33 +14,11 @@
 
 enum { BLOCKS = 96, SAID = 4096, OPENED = 500, OPS = 32, DEPTH = 8 };
 
-static const u8 *data;
-static size_t left;
 static void *blocks[BLOCKS];
 static int nBlocks, nOpen, nPauses;
 static char said[SAID];
 static size_t nSaid;
 static i64 calls, ignored;
-static jmp_buf whole;
-
-static void broken(const char *what) {
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
-
-/* The input is over: everything dies, as of SIGKILL. */
-static u8 take(void) {
-    if (!left) longjmp(whole, 1);
-    left--;
-    return *data++;
-}
-
-static i64 takeWord(void) {
-    uint64_t word = 0;
-    int i;
-    for (i = 0; i < 8; i++) word |= (uint64_t)take() << 8 * i;
-    return (i64)word;
-}
 
 /* As large as it has to be, so that one byte more is seen. */
 static void *block(size_t size) {

@@ -7,15 +7,8 @@
  * What src/plan/encode.ts and src/run/job.ts guarantee holds here as well: numbers of results and tasks are in range,
  * pointers lead to what they should. An input: a byte, which part is run; a byte, how many tasks; of each its number of
  * ops in a byte, and its ops as encode.ts lays them out; then the kernel's answers. launcher.test.ts builds and runs it. */
-#include <setjmp.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sanitizer/asan_interface.h>
+#include "input.h"
 
-#undef WNOHANG /* of stdlib.h */
 #define sys stubSys
 #define fork stubFork
 #define kill stubKill
@@ -27,36 +20,15 @@ enum { COMMANDS = 1000, SIGNALS, CAUGHT, STATUS, MASTER, SLAVE, INPUT, OUTPUT, W
 enum { ME = 100, GROUP = 101, CHILD = 300, OTHER = 301, ORPHAN = 5000 };
 enum { EINTR = 4, EBADF = 9, ECHILD = 10, EXECVE = 59, NOT_ITS_OWN = 0x10000 };
 
-static const u8 *data;
-static size_t left;
 static void *blocks[BLOCKS];
 static int nBlocks, nTasks, nJobs, depth, nReaped;
 static struct task *tasks[TASKS];
 static struct job *jobs[JOBS];
 static u8 launched[JOBS], reportClosed[JOBS];
 static i64 nextPid, reaped[REAPED], ownSignals;
-static jmp_buf whole, *life;
+static jmp_buf *life;
 /* what has gone into a relay and has not come out yet: each byte is the number of its place */
 static u8 shownIn, shownOut, typedIn, typedOut, strictTyped;
-
-static void broken(const char *what) {
-    fprintf(stderr, "broken: %s\n", what);
-    abort();
-}
-
-/* The input is over: everything dies, as of SIGKILL. */
-static u8 take(void) {
-    if (!left) longjmp(whole, 1);
-    left--;
-    return *data++;
-}
-
-static i64 takeWord(void) {
-    uint64_t word = 0;
-    int i;
-    for (i = 0; i < 8; i++) word |= (uint64_t)take() << 8 * i;
-    return (i64)word;
-}
 
 static void *block(size_t size) {
     void *made = calloc(1, size);
